@@ -1,0 +1,81 @@
+# syncd: one non-recursive build. `make` builds the programs, `make check` runs every test,
+# `make drill` fails over a real site. Variants live side by side under build/$(V).
+V       ?= release
+B       := build/$(V)
+GEN     := build/gen
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+PKG     := pkg-config
+
+.DEFAULT_GOAL := all
+include mk/deps.mk
+include mk/flags.mk
+
+# ---- floors: each archive may use itself and lower ones only (tests/lint/floors.sh holds it) ----
+PROTO_SRC  := $(wildcard proto/*.c)
+BASE_SRC   := $(wildcard syncd/base/*.c)
+PARTS_SRC  := $(foreach d,table kernel stream role net ctl journal,$(wildcard syncd/$(d)/*.c))
+MAINS      := syncd/main.c syncd/syncctl.c
+PATHS_SRC  := $(filter-out $(MAINS),$(wildcard syncd/*.c))
+REPLAY_SRC := $(wildcard replay/*.c)
+PB_SRC     := $(GEN)/proto/sync.pb-c.c
+PB_HDR     := $(PB_SRC:.c=.h)
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+LIB_PROTO := $(B)/libproto.a
+LIB_BASE  := $(B)/libbase.a
+LIB_PARTS := $(B)/libparts.a
+LIB_PATHS := $(B)/libpaths.a
+LIBS_ALL  := $(LIB_PATHS) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
+
+PROGRAMS := $(if $(wildcard syncd/main.c),$(B)/syncd) $(if $(wildcard syncd/syncctl.c),$(B)/syncctl) \
+	    $(if $(wildcard replay/main.c),$(B)/sync-replay)
+
+.PHONY: all clean install lint cov asan tsan
+all: $(PROGRAMS)
+
+$(LIB_PROTO): $(call obj,$(PROTO_SRC)) $(B)/gen/sync.pb-c.o
+$(LIB_BASE):  $(call obj,$(BASE_SRC))
+$(LIB_PARTS): $(call obj,$(PARTS_SRC))
+$(LIB_PATHS): $(call obj,$(PATHS_SRC))
+%.a:
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/syncd: $(call obj,syncd/main.c) $(LIBS_ALL)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/sync-replay: $(call obj,$(REPLAY_SRC)) $(LIB_PARTS) $(LIB_PROTO)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- generated code -----------------------------------------------------------------------------
+$(PB_SRC) $(PB_HDR) &: proto/sync.proto
+	@mkdir -p $(@D)
+	protoc-c --c_out=$(GEN) $<
+$(B)/gen/sync.pb-c.o: $(PB_SRC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_GEN) -c -o $@ $<
+
+$(B)/%.o: %.c | $(PB_HDR)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+
+include tests/tests.mk
+include mk/install.mk
+
+asan tsan:
+	$(MAKE) V=$@ check
+cov:
+	$(MAKE) V=cov check-unit
+	gcov -o build/cov $$(find build/cov -name '*.gcno') >build/cov/gcov.log 2>&1 || true
+	@tests/lint/coverage.sh build/cov
+
+compile_commands.json: $(MAKEFILE_LIST)
+	@tests/lint/compile-commands.sh '$(CFLAGS)' >$@
+
+clean:
+	rm -rf build compile_commands.json

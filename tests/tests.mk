@@ -1,0 +1,45 @@
+# Every test. A unit test is tests/unit/test_NAME.c (pure, any user); a net test is
+# tests/net/test_NAME.c (root; makes its own namespaces); each is one Check program.
+LDLIBS_TEST := $(shell $(PKG) --libs check 2>/dev/null)
+TEST_LIB_SRC := $(wildcard tests/lib/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+NET_SRC  := $(wildcard tests/net/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
+NET_BIN  := $(patsubst tests/net/%.c,$(B)/tests/%,$(NET_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(FUZZ_SRC))
+TEST_LIB := $(B)/libtest.a
+
+$(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
+$(B)/tests/%: $(B)/tests/unit/%.o $(TEST_LIB) $(LIBS_ALL)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
+$(B)/tests/%: $(B)/tests/net/%.o $(TEST_LIB) $(LIBS_ALL)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
+build/fuzz/tests/%: build/fuzz/tests/fuzz/%.o $(TEST_LIB) $(LIBS_ALL)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+.PRECIOUS: $(B)/tests/unit/%.o $(B)/tests/net/%.o $(B)/tests/fuzz/%.o
+
+.PHONY: check check-unit check-net fuzz
+check-unit: $(UNIT_BIN)
+	@tests/run-checks.sh $(UNIT_BIN)
+check-net: $(NET_BIN)
+	@tests/run-checks.sh $(NET_BIN)
+check: all $(UNIT_BIN) $(NET_BIN)
+	@tests/run-checks.sh $(UNIT_BIN) $(NET_BIN)
+
+# FUZZ_SECONDS a decoder; committed seeds are in tests/fuzz/seeds/NAME/.
+FUZZ_SECONDS ?= 30
+fuzz:
+	@$(MAKE) V=fuzz build-fuzz
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_BIN)
+.PHONY: build-fuzz
+build-fuzz: $(FUZZ_BIN)
+
+-include tests/sim/sim.mk
+-include tests/drill/drill.mk
+-include tests/bench/bench.mk
+-include tests/rig/rig.mk
+-include tests/lint/lint.mk
