@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two edges of a kernel, as the paths see them: a source that tells what happens to flows and a
+ * sink that makes them. conntrack (ct_source.c, ct_sink.c) and each IPVS back end implement them
+ * behind one table of operations; the simulation has its own. All callbacks run from the source's
+ * or sink's own on_readable/poll, in the caller's thread.
+ */
+#ifndef SYNCD_KERNEL_KERNEL_H
+#define SYNCD_KERNEL_KERNEL_H
+
+#include "proto/flow.h"
+
+enum flow_event { FLOW_NEW, FLOW_UPDATE, FLOW_DESTROY };
+
+struct source_events {
+	/*
+	 * An event. FLOW_UPDATE may carry only some parts (enum flow_part). live: a destroy of a
+	 * flow whose state and time left say that it did not end by itself (docs/design.md,
+	 * masquerade).
+	 */
+	void (*on_event)(void *ctx, enum flow_event what, const struct flow *f, unsigned parts,
+			 bool live);
+	/* A record of a dump begun with source_dump. */
+	void (*on_dump)(void *ctx, const struct flow *f);
+	/* The dump ended: 0, or -errno (-EINTR: interrupted, nothing may be concluded from it). */
+	void (*on_dump_end)(void *ctx, int err);
+	/* Events were lost (ENOBUFS): only a dump can tell what is true now. */
+	void (*on_overrun)(void *ctx);
+	void *ctx;
+};
+
+enum source_listen {
+	SOURCE_NOTHING, /* idle */
+	SOURCE_DESTROY, /* standby: losses in its own kernel show at once */
+	SOURCE_ALL,	/* active */
+};
+
+enum kernel_cap {
+	KERNEL_CAP_EVENTS = 1 << 0,
+	KERNEL_CAP_DESTROY_EVENTS = 1 << 1,
+	KERNEL_CAP_FAST_DUMP = 1 << 2, /* linear in the table */
+	KERNEL_CAP_EXACT = 1 << 3,     /* full state both ways, flow for flow */
+	KERNEL_CAP_ACKS = 1 << 4,      /* the sink's errors come per item */
+};
+
+struct source;
+struct source_ops {
+	const char *name;
+	unsigned caps;						  /* enum kernel_cap */
+	int (*listen)(struct source *s, enum source_listen what); /* 0 or -errno */
+	int (*fd)(const struct source *s); /* to poll for reading; -1: none */
+	/* Reads at most `budget` events or records; returns how many, or -errno. */
+	int (*poll)(struct source *s, unsigned budget, uint64_t now_us);
+	int (*dump)(struct source
+			    *s); /* begins one; records come through poll. -EBUSY while one runs */
+	void (*free)(struct source *s);
+};
+struct source {
+	const struct source_ops *ops;
+};
+
+enum sink_op {
+	SINK_PUT,     /* make it so: insert, or update what is there */
+	SINK_RENEW,   /* set the lease's timeout again; -ENOENT tells that it is not there */
+	SINK_DEL,     /* -ENOENT is success */
+	SINK_LIBERAL, /* TCP on leaving active: no window tracking either way (field notes b) */
+	SINK_EXPIRY,  /* the state's true timeout, only where more is left (after promotion) */
+};
+
+struct sink_events {
+	/*
+	 * How an operation ended: 0 or -errno. -ENOSPC/-ENOMEM/-ENFILE: table full; -ENOENT on a
+	 * put: its master is missing; others: refused. What the sink could mend itself (a clash) it
+	 * has mended.
+	 */
+	void (*on_result)(void *ctx, enum sink_op op, const struct flow *f, int err);
+	void *ctx;
+};
+
+struct sink;
+struct sink_ops {
+	const char *name;
+	unsigned caps;
+	/*
+	 * Adds one operation to the current batch. f is copied or written out before it returns.
+	 * Returns 0, or -EAGAIN where the sink's bounded backlog is full: poll, then try again.
+	 */
+	int (*submit)(struct sink *s, enum sink_op op, const struct flow *f);
+	int (*flush)(struct sink *s, uint64_t now_us); /* sends the batch. 0 or -errno */
+	int (*fd)(const struct sink *s);
+	int (*poll)(struct sink *s,
+		    uint64_t now_us);		 /* reads results; returns how many, or -errno */
+	size_t (*pending)(const struct sink *s); /* submitted and not yet resulted */
+	void (*free)(struct sink *s);
+};
+struct sink {
+	const struct sink_ops *ops;
+};
+
+#endif
