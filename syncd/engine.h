@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A whole node without I/O: groups, tables, roles, stream and repair, wired into the three paths
+ *   path_out.c     kernel events -> table -> datagrams
+ *   path_in.c      datagrams -> order -> table -> kernel
+ *   path_repair.c  checks, digests, ranges, reconcile
+ * main.c gives it sockets, clocks and kernels; tests/sim gives it fakes. It has no globals, reads
+ * no clock and never blocks; each call takes the time.
+ */
+#ifndef SYNCD_ENGINE_H
+#define SYNCD_ENGINE_H
+
+#include "proto/control.h"
+#include "proto/digest.h"
+#include "proto/seal.h"
+#include "syncd/kernel/kernel.h"
+#include "syncd/role/fsm.h"
+#include "syncd/stream/peers.h"
+#include "syncd/stream/receiver.h"
+#include "syncd/stream/repair.h"
+#include "syncd/stream/sender.h"
+#include "syncd/table/table.h"
+
+struct engine;
+
+/* The time of a turn of the loop, read once. */
+struct engine_now {
+	uint64_t mono_us, wall_us;
+};
+
+enum engine_install { INSTALL_HOT, INSTALL_TAKEOVER, INSTALL_NEVER };
+
+struct engine_group_config {
+	uint32_t id; /* from 1 */
+	char name[GROUP_NAME_MAX];
+	enum engine_install install;
+	uint64_t fingerprint; /* of match and filter: must be alike on all nodes */
+};
+
+struct engine_config {
+	uint16_t node;
+	char name[NODE_NAME_MAX];
+	uint64_t session;
+	uint64_t random_seed;
+	const struct group_key *key; /* copied; the first seals */
+	size_t keys;
+	bool insecure;
+	const struct engine_group_config *group; /* copied, ordered by id */
+	size_t groups;
+	size_t max_flows; /* per group */
+	size_t retain_bytes;
+	uint32_t lease_s;      /* timeout of installed copies; renewed at half */
+	uint32_t reconcile_s;  /* periodic comparison with the kernel */
+	uint32_t ready_age_ms; /* an equal check older than this does not make ready */
+	uint64_t stall_us;
+	uint32_t kernel_backlog_max; /* changes waiting for the kernel: above it, not ready */
+};
+
+enum engine_record { RECORD_SENT, RECORD_APPLIED, RECORD_DROPPED, RECORD_ROLE, RECORD_REPAIR };
+
+/* What the engine asks of its owner; every function may be called from any engine call. */
+struct engine_io {
+	void (*send)(void *ctx, const uint8_t *dgram, size_t len);
+	/* Which group a flow belongs to; 0: none (filtered). */
+	uint32_t (*classify)(void *ctx, const struct flow_key *key);
+	/* The kernel's edges for a kind; NULL where this node has none. */
+	struct source *(*source)(void *ctx, enum flow_kind kind);
+	struct sink *(*sink)(void *ctx, enum flow_kind kind);
+	/* The highest term seen must survive a restart. */
+	void (*store_term)(void *ctx, uint32_t group, struct term highest, enum node_role role);
+	/* A transition, with the reason in words. */
+	void (*on_state)(void *ctx, uint32_t group, enum node_state from, enum node_state to,
+			 const char *reason);
+	/* For the journal: a datagram's payload sent or applied, or why one was dropped. */
+	void (*on_record)(void *ctx, enum engine_record what, uint16_t node, uint64_t session,
+			  uint64_t counter, const uint8_t *bytes, size_t len);
+	/* Something an operator should see at once (two actives, one id twice): logged and hooked.
+	 */
+	void (*on_alarm)(void *ctx, uint32_t group, const char *what);
+	void *ctx;
+};
+
+struct engine *engine_new(const struct engine_config *cfg, const struct engine_io *io);
+void engine_free(struct engine *e);
+
+/* Restores what store_term kept. Before the first tick. */
+void engine_restore(struct engine *e, uint32_t group, struct term highest, enum node_role role,
+		    struct engine_now now);
+
+/* What is alike on all nodes or named as drift; addresses of this box. Copied. */
+void engine_set_items(struct engine *e, const struct hello_item *item, size_t n);
+void engine_set_addresses(struct engine *e, const struct hello *with_addresses);
+void engine_set_keys(struct engine *e, const struct group_key *key, size_t n);
+
+/* Callbacks for a source of this kind: pass to its constructor. They find the time of the last
+ * call. */
+struct source_events engine_source_events(struct engine *e, enum flow_kind kind);
+struct sink_events engine_sink_events(struct engine *e, enum flow_kind kind);
+
+void engine_on_datagram(struct engine *e, const uint8_t *dgram, size_t len, struct engine_now now);
+
+/*
+ * Does what is due: hellos, naks, checks, packing, installing, leases. Returns the time of the next
+ * call that is needed if nothing else happens (mono, microseconds). Call it after each batch of
+ * input.
+ */
+uint64_t engine_tick(struct engine *e, struct engine_now now);
+
+/* Before source->poll is called: the callbacks use this time. */
+void engine_set_now(struct engine *e, struct engine_now now);
+
+/* -ENOENT: no such group. Takes effect at once; the reason goes into logs and the journal. */
+int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const char *reason,
+		    struct engine_now now);
+
+/* Drains, sends `final`, gives the role up. -EPERM: not active here. Completion shows in the
+ * status. */
+int engine_handover(struct engine *e, uint32_t group, struct engine_now now);
+
+/* Begins a reconcile of table and kernel now (reload, verify, an operator's doubt). */
+void engine_reconcile(struct engine *e, struct engine_now now);
+
+struct engine_group_status {
+	uint32_t id;
+	const char *name;
+	enum node_role role;
+	enum node_state state;
+	struct term term;
+	uint16_t active; /* node; 0: nobody known */
+	uint64_t flows, kernel_queued, wire_queued, refused;
+	bool equal;
+	uint64_t equal_age_ms; /* since the last equal check */
+	uint64_t lag_us; /* of the last data applied: active's send to here, by its clock offset */
+	uint64_t would_lose; /* flows a takeover now would lose, as far as is known */
+	uint64_t digest;
+	bool ready, complete;
+	const char *reason[8]; /* why not ready */
+	size_t reasons;
+	uint64_t time_in_state_ms[STATES];
+	uint64_t transitions;
+	struct repair_progress repair;
+	uint64_t memory_bytes;
+};
+
+/* Returns 0 or -ENOENT past the last. */
+int engine_group_status(const struct engine *e, size_t index, struct engine_now now,
+			struct engine_group_status *out);
+struct peers *engine_peers(struct engine *e);
+const struct table *engine_table(const struct engine *e, uint32_t group);
+const struct sender_stats *engine_sender_stats(const struct engine *e);
+
+struct engine_counters {
+	uint64_t datagrams, bytes, malformed, bad_version, unknown_key, bad_tag, replayed, unproven;
+	uint64_t events, overruns, dumps, dump_failures, reinstalled;
+	uint64_t puts_sent, dels_sent, puts_applied, dels_applied, stale_term;
+	uint64_t installed, removed, renewed, refused, checks_sent, checks_equal, checks_differed;
+	uint64_t loops, oversized, duplicates;
+};
+const struct engine_counters *engine_counters(const struct engine *e);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * This node's own stream: numbers, seals and keeps datagrams, answers naks from what it keeps, and
+ * knows how much its receivers can take. Pure: output goes through a callback.
+ */
+#ifndef SYNCD_STREAM_SENDER_H
+#define SYNCD_STREAM_SENDER_H
+
+#include "proto/control.h"
+#include "proto/seal.h"
+
+struct sender;
+
+struct sender_config {
+	uint16_t node;
+	uint64_t session;
+	struct group_key key; /* the one that seals; ignored where insecure */
+	bool insecure;
+	size_t retain;	     /* datagrams kept, at most RETAIN_MAX */
+	size_t retain_bytes; /* and their bytes */
+	uint64_t stall_us; /* how long one receiver may hold the others up before it is left behind
+			    */
+};
+
+struct sender_io {
+	void (*send)(void *ctx, const uint8_t *dgram, size_t len);
+	void *ctx;
+};
+
+struct sender_stats {
+	uint64_t data, data_bytes, control, control_bytes;
+	uint64_t retransmits, retransmit_bytes, nak_gone; /* asked for, no longer kept */
+	uint64_t left_behind;				  /* receivers that lost their vote */
+};
+
+struct sender *sender_new(const struct sender_config *cfg, const struct sender_io *io);
+void sender_free(struct sender *s);
+
+/* Changes the key for datagrams from now on. */
+void sender_set_key(struct sender *s, const struct group_key *key);
+
+/* Longest payload of one datagram, by what peers have proven. */
+void sender_set_datagram_max(struct sender *s, uint32_t len_bytes);
+size_t sender_payload_max(const struct sender *s);
+
+/*
+ * Where the next payload is to be written (sender_payload_max bytes), valid until the next call of
+ * a send. sender_data seals it as the next data datagram, keeps it and sends it; returns its
+ * counter. sender_control does so for control, which is not kept.
+ */
+uint8_t *sender_payload(struct sender *s);
+uint64_t sender_data(struct sender *s, size_t len, uint64_t now_us);
+uint64_t sender_control(struct sender *s, size_t len, uint64_t now_us);
+
+/* Data counters: last sent (0: none), oldest kept. */
+uint64_t sender_last(const struct sender *s);
+uint64_t sender_oldest(const struct sender *s);
+
+/* A receiver's status of this stream; one heard for the first time gets a vote once it keeps up. */
+void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const struct status *st,
+		      uint64_t now_us);
+
+/* Sends again what is still kept, at most once in NAK_LINGER_US each and bounded per call. */
+void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us);
+
+/* The receiver's session is over. */
+void sender_forget(struct sender *s, uint16_t node, uint64_t session);
+
+/* Datagrams that may be sent now without outrunning the receivers that have a vote. */
+size_t sender_window(const struct sender *s, uint64_t now_us);
+
+/* Smallest counter installed in the kernels of all receivers with a vote; sender_last without any.
+ */
+uint64_t sender_installed_everywhere(const struct sender *s);
+
+/* Ages receivers; takes the vote of one that has stalled the rest for stall_us. */
+void sender_tick(struct sender *s, uint64_t now_us);
+
+const struct sender_stats *sender_stats(const struct sender *s);
+
+#endif
