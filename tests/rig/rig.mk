@@ -1,0 +1,21 @@
+# Guest kernels with IPVS, for tests and drills (tests/rig/README.md). They live in a cache outside
+# the tree, $SYNCD_RIG_CACHE or /var/cache/syncd-rig, so a clean checkout finds them.
+#   rig         the light guest: Debian's user-mode Linux         rig-qemu  Debian's own kernels
+#   rig-custom  user-mode Linux with everything, built from source rig-kasan the same, KASAN, lockdep
+RIG := tests/rig
+
+.PHONY: rig rig-qemu rig-custom rig-kasan check-rig
+rig:
+	@$(RIG)/prepare uml
+rig-qemu:
+	@$(RIG)/prepare qemu qemu-6.12
+rig-custom:
+	@nice $(RIG)/prepare custom
+rig-kasan:
+	@nice $(RIG)/prepare kasan
+
+# The runner's own test, with every kind that is in the cache.
+check-rig: rig
+	@tests/run-checks.sh $(RIG)/test_contract.sh
+
+-include kpatch/kpatch.mk
