@@ -24,6 +24,8 @@ enum flow_zone_dir { FLOW_ZONE_BOTH = 0, FLOW_ZONE_ORIG = 1, FLOW_ZONE_REPLY = 2
 #define FLOW_IPVS_FLAGS_MASK 0x1f1fu
 /* WINDOW_SCALE, SACK_PERM, CLOSE_INIT of nf_conntrack_tcp.h */
 #define FLOW_TCP_FLAGS_MASK 0x07u
+/* nf_conntrack keeps a window scale in four bits (ct_tcp_wscale; RFC 7323 ends at 14) */
+#define FLOW_TCP_SCALE_MASK 0x0fu
 
 /* Network byte order; an IPv4 address is in the first four bytes, the rest is zero. */
 struct flow_addr {
@@ -49,6 +51,8 @@ struct flow_seqadj {
 	int32_t offset_before, offset_after;
 };
 
+/* ICMP: reply_sport is the answering type << 8 | code, reply_dport is the id (the mirror's places).
+ */
 struct flow_conntrack {
 	struct flow_addr reply_src,
 		reply_dst; /* always filled in, also where they mirror the key */

@@ -25,6 +25,7 @@ enum {
 	DATAGRAM_MAX = 8952, /* jumbo frame of 9000 less IPv6 and UDP headers */
 
 	FLOW_MAX = 900,		/* encoded flow; a larger one is refused and counted */
+	FLOW_KEY_MAX = 330,	/* encoded key, of which a template's pe_data may be 255 */
 	FLOW_HELPER_MAX = 16,	/* NF_CT_HELPER_NAME_LEN */
 	FLOW_LABELS_MAX = 16,	/* NF_CT_LABELS_MAX_SIZE */
 	FLOW_PE_NAME_MAX = 16,	/* IP_VS_PENAME_MAXLEN */
