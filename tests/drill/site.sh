@@ -1,0 +1,230 @@
+# shellcheck shell=bash disable=SC2034
+# site.sh: the site of a drill, in network namespaces.
+#
+#        cl  clients 203.0.113.100-109, outside host .200
+#         |
+#   [ fc: front core ]                       sw: all the switches, in one namespace; each
+#      /          \                          balancer has access switches of its own
+#   [fa]          [fb]   ([fc]: lb-c)
+#     | front       | front                  front  172.16.0.N  fd00:f::N   VIP 203.0.113.10/24
+#  +------+  sync +------+                                                  2001:db8::10/64
+#  | lb-a |--[ s ]--| lb-b |                 sync   10.9.9.N
+#  +------+       +------+
+#     | back        | back                   back   10.0.0.N    fd00:b::N   VIP 10.0.0.1
+#   [ba]          [bb]                                                      fd00:b::1
+#      \          /
+#   [ bc: back core ]                        N is 2 for lb-a, 3 for lb-b, 4 for lb-c
+#     |     |     |
+#    rs1   rs2   rs3                         10.0.0.11-13, fd00:b::11-13, routed 10.77.0.11-13,
+#                                            fd00:77::11-13 (control flows: no NAT, not tracked)
+#
+# A balancer ("box") has a network, a mount and a pid namespace: killing its first process is the
+# loss of its power. Its disk, $WORK/NODE/disk, stays. Sourced by one.sh.
+
+SERVERS=(rs1 rs2 rs3)
+declare -A NODE_NUMBER=([lb-a]=2 [lb-b]=3 [lb-c]=4)
+declare -A BOX       # pid of a running box's first process
+declare -A OWNER     # of each address that a balancer added after its start
+declare -A OWNED_NS  # since when
+WATCH=               # fd of the fifo that the address watchers write to
+
+# A box runs a command: in_box NODE COMMAND...
+in_box() {
+  local node=$1
+  shift
+  nsenter -t "${BOX[$node]}" -m -n -p -- "$@"
+}
+
+# The letter of a node's switches and ports.
+letter() { echo "${1#lb-}"; }
+
+# Settings of every namespace, before its links come up.
+quiet_netns() {
+  local ns=$1
+  ip netns exec "$ns" sysctl -q -w net.ipv6.conf.default.accept_dad=0 \
+    net.ipv6.conf.all.accept_dad=0 net.ipv4.conf.all.rp_filter=0 \
+    net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.accept_ra=0
+  ip -n "$ns" link set lo up
+}
+
+make_netns() {
+  ip netns add "$1"
+  quiet_netns "$1"
+}
+
+switches_up() {
+  local node n
+  {
+    echo "link add fcore type bridge mcast_snooping 0"
+    echo "link add bcore type bridge mcast_snooping 0"
+    echo "link add sync type bridge mcast_snooping 0"
+    for node; do
+      n=$(letter "$node")
+      echo "link add f$n type bridge mcast_snooping 0"
+      echo "link add b$n type bridge mcast_snooping 0"
+      echo "link add f$n-up type veth peer name fcore-$n"
+      echo "link add b$n-up type veth peer name bcore-$n"
+      echo "link set f$n-up master f$n up"
+      echo "link set b$n-up master b$n up"
+      echo "link set fcore-$n master fcore up"
+      echo "link set bcore-$n master bcore up"
+      echo "link set f$n up"
+      echo "link set b$n up"
+    done
+    echo "link set fcore up"
+    echo "link set bcore up"
+    echo "link set sync up"
+  } | ip -n sw -batch - || die "cannot build the switches"
+}
+
+clients_up() {
+  local i
+  {
+    echo "link add front type veth peer name cl netns sw"
+    for i in {100..109}; do echo "addr add 203.0.113.$i/24 dev front"; done
+    echo "addr add 203.0.113.200/24 dev front"
+    echo "addr add 2001:db8::100/64 dev front nodad"
+    echo "addr add 2001:db8::200/64 dev front nodad"
+    echo "link set front up"
+    echo "route add 10.77.0.0/24 via 203.0.113.10 src 203.0.113.100"
+    echo "route add fd00:77::/64 via 2001:db8::10 src 2001:db8::100"
+  } | ip -n cl -batch - || die "cannot build the clients"
+  ip -n sw link set cl master fcore up
+  ip netns exec cl sysctl -q -w net.ipv4.ip_local_port_range='1024 65000'
+}
+
+server_up() {
+  local name=$1 n=$((10 + ${1#rs}))
+  make_netns "$name"
+  {
+    echo "link add back type veth peer name $name netns sw"
+    echo "addr add 10.0.0.$n/24 dev back"
+    echo "addr add 10.77.0.$n/32 dev back"
+    echo "addr add fd00:b::$n/64 dev back nodad"
+    echo "addr add fd00:77::$n/128 dev back nodad"
+    echo "link set back up"
+    echo "route add default via 10.0.0.1 src 10.0.0.$n"
+    echo "route add default via fd00:b::1 src fd00:b::$n"
+  } | ip -n "$name" -batch - || die "cannot build $name"
+  ip -n sw link set "$name" master bcore up
+}
+
+# Each node's own choice of servers for the same client: luck cannot pass for sync.
+ruleset() {
+  local n=${NODE_NUMBER[$1]} i map4='' map6=''
+  for i in 0 1 2; do
+    map4+="${map4:+, }$i : 10.0.0.1$(((i + n) % 3 + 1))"
+    map6+="${map6:+, }$i : fd00:b::1$(((i + n) % 3 + 1))"
+  done
+  sed -e "s/@MAP4@/$map4/" -e "s/@MAP6@/$map6/" tests/drill/balancer.nft
+}
+
+# Cables: front, back and sync, each to the node's port of its switch.
+box_plug() {
+  local node=$1 n=${NODE_NUMBER[$1]} l server
+  l=$(letter "$node")
+  {
+    echo "link add front address 02:00:00:00:01:0$n type veth peer name $l-front netns sw"
+    echo "link add back address 02:00:00:00:02:0$n type veth peer name $l-back netns sw"
+    echo "link add sync address 02:00:00:00:03:0$n type veth peer name $l-sync netns sw"
+    echo "addr add 172.16.0.$n/24 dev front"
+    echo "addr add fd00:f::$n/64 dev front nodad"
+    echo "addr add 10.0.0.$n/24 dev back"
+    echo "addr add fd00:b::$n/64 dev back nodad"
+    echo "addr add 10.9.9.$n/24 dev sync"
+    echo "link set front up"
+    echo "link set back up"
+    echo "link set sync up"
+    for server in "${SERVERS[@]}"; do
+      echo "route add 10.77.0.1${server#rs} via 10.0.0.1${server#rs}"
+      echo "route add fd00:77::1${server#rs} via fd00:b::1${server#rs}"
+    done
+  } | ip -n "$node" -batch - || die "cannot plug $node"
+  ip -n sw -batch - <<END
+link set $l-front master f$l up
+link set $l-back master b$l up
+link set $l-sync master sync up
+END
+}
+
+# Power on: an empty kernel, the old disk.
+box_up() {
+  local node=$1 starter
+  mkdir -p "$WORK/$node/disk"
+  rm -f "$WORK/$node/ready"
+  unshare --net --mount --pid --fork --kill-child --mount-proc \
+    tests/drill/box.sh "$WORK/$node" >>"$WORK/$node/log" 2>&1 &
+  starter=$!
+  disown "$starter"
+  until_true 5 "$node to start" test -e "$WORK/$node/ready"
+  BOX[$node]=$(pgrep -P "$starter")
+  ip netns attach "$node" "${BOX[$node]}"
+  quiet_netns "$node"
+  ip netns exec "$node" sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+    net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_events=1
+  box_plug "$node"
+  ruleset "$node" | ip netns exec "$node" nft -f - || die "$node refuses the rules"
+  in_box "$node" "$B/drill/watch" "$node" >>"$WORK/watch.fifo" &
+  disown $!
+}
+
+# Loss of power: nothing leaves any more, then nothing runs any more. The sync link goes first,
+# which is the hardest for whoever syncs.
+power_off() {
+  local node=$1 l
+  l=$(letter "$node")
+  ip -n sw -batch - <<END
+link set $l-sync down
+link set $l-front down
+link set $l-back down
+END
+  kill -KILL "${BOX[$node]}"
+  unset "BOX[$node]"
+  ip netns del "$node"
+  forget_owner "$node"
+}
+
+forget_owner() {
+  local addr
+  for addr in "${!OWNER[@]}"; do
+    [ "${OWNER[$addr]}" = "$1" ] && unset "OWNER[$addr]"
+  done
+  return 0
+}
+
+# site_up NODE...: everything but what runs on the balancers.
+site_up() {
+  local name
+  mkfifo "$WORK/watch.fifo"
+  exec {WATCH}<>"$WORK/watch.fifo"
+  make_netns sw
+  make_netns cl
+  switches_up "$@"
+  clients_up
+  for name in "${SERVERS[@]}"; do server_up "$name"; done
+  for name; do box_up "$name"; done
+}
+
+# Takes one line of the watchers, if there is one within SECONDS.
+take_watch() {
+  local ns node what addr
+  read -r -t "$1" -u "$WATCH" ns node what addr || return 1
+  echo "$ns $node $what $addr" >>"$WORK/addresses"
+  case $what in
+    add) OWNER[$addr]=$node OWNED_NS[$addr]=$ns ;;
+    del) if [ "${OWNER[$addr]:-}" = "$node" ]; then unset "OWNER[$addr]"; fi ;;
+  esac
+}
+
+# wait_owner NODE SECONDS ADDRESS...: until the node holds them all.
+wait_owner() {
+  local node=$1 end=$((SECONDS + $2)) addr missing
+  shift 2
+  while :; do
+    missing=
+    for addr; do [ "${OWNER[$addr]:-}" = "$node" ] || missing=$addr; done
+    [ -n "$missing" ] || return 0
+    [ "$SECONDS" -lt "$end" ] || die "$node did not get $missing"
+    take_watch 1
+  done
+}

@@ -1,0 +1,102 @@
+# shellcheck shell=bash disable=SC2034
+# traffic.sh: the clients and servers of a drill; see traffic/drive.c. Sourced by one.sh.
+
+FLOWS_SCALE=${FLOWS_SCALE:-100} # percent of the usual number of paced flows
+DRIVE_IN=
+DRIVE_OUT=
+FAULT_NS=
+TAKEOVER_MS= # the last one's
+TAKEOVERS=() # JSON of each
+
+# Starts servers (when the site stands) and clients (at once, so that a report can be made).
+traffic_init() {
+  coproc DRIVE { exec "$B/drill/drive" "$SEED"; }
+  DRIVE_IN=${DRIVE[1]} DRIVE_OUT=${DRIVE[0]}
+}
+
+servers_start() {
+  local specs=('/run/netns/cl:7000,7001:9') name line
+  for name in "${SERVERS[@]}"; do specs+=("/run/netns/$name:80:${name#rs}"); done
+  coproc SERVE { exec "$B/drill/serve" "${specs[@]}"; }
+  read -r -t 10 line <&"${SERVE[0]}" || die "the servers do not start"
+  [ "$line" = ready ] || die "the servers do not start"
+}
+
+# say SECONDS COMMAND...: its answer is in $ANSWER, without the leading word, which is in $STATUS.
+say() {
+  local limit=$1
+  shift
+  printf '%s\n' "$*" >&"$DRIVE_IN"
+  read -r -t "$limit" STATUS ANSWER <&"$DRIVE_OUT" || die "the clients do not answer: $*"
+  [ "$STATUS" != error ] || die "the clients refuse: $*: $ANSWER"
+}
+
+# flows NAME CLASS PROTO KIND NETNS TO PORT COUNT [more=…]
+flows() {
+  local name=$1 class=$2 proto=$3 kind=$4 ns=$5 to=$6 port=$7 count=$8
+  shift 8
+  [ "$kind" = paced ] && count=$((count * FLOWS_SCALE / 100))
+  say 10 "flows name=$name class=$class proto=$proto kind=$kind netns=/run/netns/$ns" \
+    "to=$to port=$port count=$count $*"
+}
+
+# The usual mix: 2,000 paced TCP flows of all kinds, some bulk, some UDP, and those that are only
+# routed. NAME prefixes the groups' names when a scenario opens several mixes.
+flows_usual() {
+  local p=${1:+$1-} vip4=203.0.113.10 vip6=2001:db8::10 out4=203.0.113.200 out6=2001:db8::200
+  flows "${p}web4" synced tcp paced cl $vip4 80 1200
+  flows "${p}web6" synced tcp paced cl $vip6 80 400
+  flows "${p}snat4" synced tcp paced rs1 $out4 7000 150
+  flows "${p}masq4" synced tcp paced rs2 $out4 7001 150
+  flows "${p}snat6" synced tcp paced rs3 $out6 7000 60
+  flows "${p}masq6" synced tcp paced rs1 $out6 7001 40
+  flows "${p}udp4" synced udp paced cl $vip4 80 100
+  flows "${p}udp6" synced udp paced cl $vip6 80 40
+  flows "${p}udpout4" synced udp paced rs2 $out4 7000 40
+  flows "${p}control4" control tcp paced cl 10.77.0.11 80 450
+  flows "${p}control6" control tcp paced cl fd00:77::12 80 150
+  flows "${p}controludp" control udp paced cl 10.77.0.13 80 50
+  flows_bulk "$p" $vip4 $vip6 $out4
+}
+
+flows_bulk() {
+  local p=$1 vip4=$2 vip6=$3 out4=$4
+  flows "${p}up4" synced tcp up cl "$vip4" 80 2 kib_s=2048
+  flows "${p}down4" synced tcp down cl "$vip4" 80 2 kib_s=2048
+  flows "${p}up6" synced tcp up cl "$vip6" 80 1 kib_s=2048
+  flows "${p}down6" synced tcp down cl "$vip6" 80 1 kib_s=2048
+  flows "${p}upout4" synced tcp up rs3 "$out4" 7000 1 kib_s=2048
+  flows "${p}downout4" synced tcp down rs1 "$out4" 7001 1 kib_s=2048
+  flows "${p}controlup" control tcp up cl 10.77.0.12 80 1 kib_s=2048
+}
+
+# Waits until every living flow has shown life.
+settle() {
+  say 120 settle "${1:-30}000"
+  [ "$STATUS" = ok ] || problem "$ANSWER flows made no exchange within ${1:-30} s"
+}
+
+# fault: what is called next breaks something. FAULT_NS is its time.
+fault() { say 5 fault && FAULT_NS=$ANSWER; }
+
+# healed NODE: service is back since the node got the last address; notes how long that took.
+healed() {
+  local node=$1 addr last=0 list='' ms
+  for addr in "${ADDRESSES[@]}"; do
+    ms=$(((OWNED_NS["$addr"] - FAULT_NS) / 1000000))
+    list+="${list:+,}\"$addr\":$ms"
+    [ "${OWNED_NS[$addr]}" -gt "$last" ] && last=${OWNED_NS[$addr]}
+  done
+  say 5 healed "$last"
+  TAKEOVER_MS=$(((last - FAULT_NS) / 1000000))
+  TAKEOVERS+=("{\"to\":\"$node\",\"takeover_ms\":$TAKEOVER_MS,\"addresses_ms\":{$list}}")
+}
+
+traffic_report() {
+  local IFS=,
+  printf '"takeover_ms":%s,"takeovers":[%s],' "${TAKEOVER_MS:-null}" "${TAKEOVERS[*]}" \
+    >>"$WORK/meta"
+  printf 'report %s %s %s\n' "$1" "$WORK/meta" "$WORK/problems" >&"$DRIVE_IN"
+  read -r -t 20 STATUS ANSWER <&"$DRIVE_OUT" || STATUS=fail
+  echo "$STATUS $ANSWER ${TAKEOVER_MS:--}"
+}

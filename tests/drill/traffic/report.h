@@ -1,0 +1,22 @@
+/* What became of the flows, as JSON and as a line for the table. */
+#ifndef TESTS_DRILL_TRAFFIC_REPORT_H
+#define TESTS_DRILL_TRAFFIC_REPORT_H
+
+#include "tests/drill/traffic/fleet.h"
+
+#include <stdio.h>
+
+/* What a drill may demand besides that no flow was harmed; negative: nothing. */
+struct report_demand {
+	double excess_ms;  /* p99 stall of synced flows above that of control flows */
+	double newborn_ms; /* churn: how young a flow may be lost over a fault */
+};
+
+/* Writes {META, the flows' members, "problems", "pass"} to out. meta: JSON members, each ended by a
+ * comma, or empty; problems: lines of what the scenario found wrong. Returns whether it passed, and
+ * the line for the table in line: flows survived resets hangs corrupt moved p50 p99 max
+ * control-p99, parted by blanks. */
+bool report_write(const struct fleet *fleet, const struct report_demand *demand, const char *meta,
+		  const char *problems, FILE *out, char *line, size_t line_len);
+
+#endif
