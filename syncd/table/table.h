@@ -30,6 +30,11 @@ struct table_item {
 	bool del;
 };
 
+struct table_slice {
+	const uint8_t *bytes; /* encoded key */
+	size_t len;
+};
+
 /* Called for each flow; return nonzero to stop, which the walk then returns. Must not change the
  * table. */
 typedef int table_walk_fn(void *ctx, uint64_t hash, const uint8_t *flow, size_t len);
@@ -41,11 +46,16 @@ void table_free(struct table *t);
 
 /*
  * Stores an encoded flow (copied) unless the same bytes are there already. Returns 1 where
- * something changed, 0 where not, -ENOSPC at max_flows, -ENOMEM, -EBADMSG (no key in front).
+ * something changed, 0 where not, -ENOSPC at max_flows, -ENOMEM, -EBADMSG (no key in front),
+ * -EMSGSIZE (longer than FLOW_MAX). TABLE_KERNEL and TABLE_NONE overrule a change not sent yet.
  */
 int table_put(struct table *t, const uint8_t *flow, size_t len, enum table_queue queue);
 
-/* Deletes by encoded key. Returns 1 where it was there, 0 where not. */
+/*
+ * Deletes by encoded key. Returns 1 where it was there, 0 where not; -ENOMEM, and -ENOSPC where a
+ * delete of a flow that is not there could not be remembered for a hold. TABLE_WIRE tells what the
+ * kernel said, so the flow leaves the kernel's queue; one never sent leaves the wire's.
+ */
 int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue queue);
 
 /* Finds a live flow. Returns true with *flow valid until the table changes. */
@@ -70,15 +80,16 @@ void table_wire_done(struct table *t);
 /* Takes the oldest change queued for the kernel off its queue. */
 bool table_kernel_next(struct table *t, struct table_item *out);
 
-/* Queues a flow for the kernel again (refused, or lost there). Returns true where the table has it.
- */
+/* Queues a flow for the kernel again (refused, or lost there). Returns true where the table has it
+ * and it is queued. */
 bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len);
 
-/* Queues every live flow for the kernel: install = takeover, or a kernel found empty. */
-void table_kernel_all(struct table *t);
+/* Queues every live flow for the kernel: install = takeover, or a kernel found empty. 0 or -ENOMEM
+ * with nothing queued. */
+int table_kernel_all(struct table *t);
 
-/* Forgets both queues without sending: a node that left the active role drops what it had not sent.
- */
+/* Forgets a queue: a node that left the active role drops what it had not sent, and its digests
+ * speak of the table as it is. */
 void table_queue_clear(struct table *t, enum table_queue queue);
 
 /* Digest and number of flows of a range, as sent. */
@@ -87,7 +98,7 @@ void table_range_digest(const struct table *t, struct hash_range r, uint64_t *di
 
 /*
  * Digests of the 2^bits equal sub-ranges of r, as sent, into digest[]; the count of the whole range
- * into *count. r.depth + bits is at most 64.
+ * into *count. r.depth + bits is at most 64 (asserted: check what a peer asks for first).
  */
 void table_range_split(const struct table *t, struct hash_range r, unsigned bits, uint64_t *digest,
 		       uint64_t *count);
@@ -95,7 +106,8 @@ void table_range_split(const struct table *t, struct hash_range r, unsigned bits
 /* Walks live flows (their present bytes) of a range in hash order. */
 int table_walk(const struct table *t, struct hash_range r, table_walk_fn *fn, void *ctx);
 
-/* Bytes that data_add_put would need for all live flows of the range. */
+/* Bytes that data_add_put would need for all live flows of the range; past DATAGRAM_MAX it stops
+ * counting and returns what it has. */
 size_t table_range_size(const struct table *t, struct hash_range r);
 
 /* All flows of the range have just been sent as they are: exchanges digests, drops them from
@@ -104,19 +116,16 @@ void table_range_sent(struct table *t, struct hash_range r);
 
 /*
  * Removes from the range every live flow whose encoded key is not among keep (n slices, any order),
- * queueing for TABLE_KERNEL. Returns how many were removed. Exchange of digests at once.
+ * queueing for TABLE_KERNEL. Returns how many were removed. Exchange of digests at once, of deletes
+ * not sent yet too. Flows touched under an open hold stay as they are: theirs is the newer news.
  */
-struct table_slice {
-	const uint8_t *bytes;
-	size_t len;
-};
 size_t table_range_keep(struct table *t, struct hash_range r, const struct table_slice *keep,
 			size_t n);
 
 /*
  * Holds: between begin and end the table remembers which flows were changed with TABLE_WIRE,
  * deleted ones included, so that older news (a dump's record, a predecessor's late data) can be
- * told from newer. Nest: the memory goes back to the first begin still open.
+ * told from newer. Nest: the memory goes back to the first begin since which one was always open.
  */
 void table_hold_begin(struct table *t);
 void table_hold_end(struct table *t);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Holds: the memory of what changed here since a dump or a handover began. A record carries the
+ * number of the hold that it was touched in, so beginning and ending one costs nothing; only the
+ * tombstones that nothing but a hold keeps are listed, and freed a few at a time once it has ended.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "syncd/table/table_priv.h"
+
+enum { GRAVES_MIN = 64 };
+
+bool hold_has(const struct table *t, const struct record *rec)
+{
+	return t->holds && rec->epoch == t->epoch;
+}
+
+void hold_touch(struct table *t, struct record *rec)
+{
+	if (t->holds)
+		rec->epoch = t->epoch;
+}
+
+static bool graves_reserve(struct table *t)
+{
+	size_t cap = t->grave_cap ? 2 * t->grave_cap : GRAVES_MIN;
+	uint64_t *grave;
+
+	if (t->graves < t->grave_cap)
+		return true;
+	grave = realloc(t->grave, cap * sizeof(*grave));
+	if (!grave)
+		return false;
+	t->grave = grave;
+	t->grave_cap = cap;
+	return true;
+}
+
+void hold_release(struct table *t, struct place at)
+{
+	struct slot *slot = place_slot(at);
+	struct record *rec = slot->rec;
+
+	if (!(rec->flags & REC_TOMBSTONE) || rec->flags & (REC_WIRE | REC_KERNEL))
+		return;
+	if (rec->flags & REC_GRAVE)
+		return; /* hold_purge comes to it */
+	if (hold_has(t, rec) && graves_reserve(t)) {
+		t->grave[t->graves++] = slot->hash;
+		rec->flags |= REC_GRAVE;
+		return;
+	}
+	bucket_remove(t, at);
+	record_free(t, rec);
+}
+
+/* Frees every tombstone of this hash that nothing needs any more. */
+static void grave_open(struct table *t, uint64_t hash)
+{
+	unsigned depth;
+	struct bucket *b = bucket_of(t, hash, &depth);
+	unsigned first = bucket_lower(b, hash), i = first;
+
+	while (i < b->n && b->slot[i].hash == hash)
+		i++;
+	while (i-- > first) {
+		if (!(b->slot[i].rec->flags & REC_GRAVE))
+			continue;
+		b->slot[i].rec->flags &= (uint8_t)~REC_GRAVE;
+		hold_release(t, (struct place){b, i});
+	}
+}
+
+void hold_purge(struct table *t, size_t n)
+{
+	if (t->holds)
+		return;
+	while (t->graves && n--)
+		grave_open(t, t->grave[--t->graves]);
+	if (t->graves == 0 && t->grave_cap) {
+		free(t->grave);
+		t->grave = NULL;
+		t->grave_cap = 0;
+	}
+}
+
+/* The number of holds has come round: marks of the former round must not be taken for new ones. */
+static void epoch_restart(struct table *t)
+{
+	struct bucket_walk w;
+	struct bucket *b;
+
+	bucket_walk_init(&w, (struct hash_range){0});
+	while ((b = bucket_walk_next(t, &w)))
+		for (unsigned i = 0; i < b->n; i++)
+			b->slot[i].rec->epoch = 0;
+	t->epoch = 1;
+}
+
+void table_hold_begin(struct table *t)
+{
+	if (t->holds++)
+		return;
+	if (++t->epoch == 0)
+		epoch_restart(t);
+}
+
+void table_hold_end(struct table *t)
+{
+	assert(t->holds);
+	t->holds--;
+}
+
+bool table_touched(const struct table *t, const uint8_t *key, size_t key_len)
+{
+	const struct record *rec;
+	struct place at;
+
+	if (!t->holds)
+		return false;
+	rec = bucket_find(t, digest_position(t->key, key, key_len), key, key_len, &at);
+	return rec && hold_has(t, rec);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of one group (table.h): put, delete, look up. Where things stand is bucket.c's matter,
+ * what waits for whom queue.c's, what is remembered for a while hold.c's, ranges range.c's.
+ */
+#include "syncd/table/table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/flow_codec.h"
+#include "syncd/table/table_priv.h"
+
+enum { PURGE_STEP = 4 /* graves opened a call: more than one call can make */ };
+
+struct table *table_new(const struct digest_key *key, size_t max_flows)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->key = key;
+	t->max_flows = max_flows;
+	t->ring[KERNEL].which = KERNEL;
+	bucket_init(t);
+	return t;
+}
+
+static void table_fini(struct table *t)
+{
+	for (unsigned which = 0; which < RINGS; which++)
+		ring_fini(&t->ring[which]);
+	bucket_fini(t);
+	slab_clear(&t->slab);
+	free(t->grave);
+	free(t->scratch);
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	table_fini(t);
+	free(t);
+}
+
+void table_clear(struct table *t)
+{
+	table_fini(t);
+	bucket_init(t);
+	t->live = t->records = t->sent = 0;
+	t->digest = 0;
+	t->grave = NULL;
+	t->graves = t->grave_cap = 0;
+	t->scratch = NULL;
+	t->scratch_cap = 0;
+}
+
+size_t table_count(const struct table *t)
+{
+	return t->live;
+}
+
+size_t table_count_sent(const struct table *t)
+{
+	return t->sent;
+}
+
+uint64_t table_coalesced(const struct table *t)
+{
+	return t->coalesced;
+}
+
+size_t table_bytes(const struct table *t)
+{
+	size_t bytes = sizeof(*t) + t->slab.cut_bytes + bucket_bytes(t) +
+		       t->grave_cap * sizeof(*t->grave) + t->scratch_cap * sizeof(*t->scratch);
+
+	for (unsigned which = 0; which < RINGS; which++)
+		bytes += t->ring[which].cap * sizeof(struct ring_entry);
+	return bytes;
+}
+
+bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const uint8_t **flow,
+	       size_t *len)
+{
+	struct place at;
+	const struct record *rec =
+		bucket_find(t, digest_position(t->key, key, key_len), key, key_len, &at);
+
+	if (!rec || rec->flags & REC_TOMBSTONE)
+		return false;
+	*flow = rec->bytes;
+	*len = rec->len;
+	return true;
+}
+
+/* The record has been changed here; was: what it added as sent before. Room has been reserved. */
+static void changed_here(struct table *t, struct record *rec, struct sent was)
+{
+	hold_touch(t, rec);
+	if (!(rec->flags & REC_WIRE)) {
+		queue_push_wire(t, rec, was);
+		return;
+	}
+	t->coalesced++;
+	if (was.counted && !(rec->flags & REC_TOMBSTONE) && record_now(t, rec).digest == was.digest)
+		queue_drop(t, rec, WIRE); /* back to what the others have */
+}
+
+/* The record has been received, or loaded: its digest is exchanged at once. */
+static void changed_there(struct table *t, struct bucket *b, struct record *rec, struct sent was,
+			  enum table_queue queue)
+{
+	if (rec->flags & REC_WIRE)
+		queue_drop(t, rec, WIRE);
+	bucket_exchange(t, b, was, record_now(t, rec));
+	if (queue == TABLE_KERNEL)
+		queue_push_kernel(t, rec);
+}
+
+static int put_over(struct table *t, struct place at, const uint8_t *flow, size_t len,
+		    enum table_queue queue)
+{
+	struct slot *slot = place_slot(at);
+	struct record *rec = slot->rec;
+	bool dead = rec->flags & REC_TOMBSTONE;
+	struct sent was;
+
+	if (!dead && rec->len == len && memcmp(rec->bytes, flow, len) == 0) {
+		if (queue == TABLE_WIRE)
+			hold_touch(t, rec); /* confirmed, so newer than any older news */
+		else
+			queue_settle(t, at.bucket, rec);
+		return 0;
+	}
+	if (dead && t->live >= t->max_flows)
+		return -ENOSPC;
+	if (!queue_reserve(t, queue))
+		return -ENOMEM;
+	was = record_sent(t, rec);
+	if (!record_set(t, slot, flow, len))
+		return -ENOMEM;
+	rec = slot->rec;
+	rec->flags &= (uint8_t)~REC_TOMBSTONE;
+	t->live += dead;
+	if (queue == TABLE_WIRE)
+		changed_here(t, rec, was);
+	else
+		changed_there(t, at.bucket, rec, was, queue);
+	return 1;
+}
+
+/* Tombstones count too, at twice the cap: churn behind a stalled queue must not grow for ever. */
+static bool records_full(const struct table *t)
+{
+	return t->records / 2 >= t->max_flows;
+}
+
+/* A new record at its place. Returns it in *out; 0, -ENOSPC or -ENOMEM. */
+static int add_record(struct table *t, struct place at, uint64_t hash, const uint8_t *bytes,
+		      size_t len, struct record **out)
+{
+	struct record *rec;
+	int err;
+
+	if (records_full(t))
+		return -ENOSPC;
+	rec = record_new(t, bytes, len);
+	if (!rec)
+		return -ENOMEM;
+	err = bucket_insert(t, at, hash, rec);
+	if (err)
+		record_free(t, rec);
+	else
+		*out = rec;
+	return err;
+}
+
+static int put_new(struct table *t, struct place at, uint64_t hash, const uint8_t *flow, size_t len,
+		   enum table_queue queue)
+{
+	struct record *rec;
+	int err;
+
+	if (t->live >= t->max_flows)
+		return -ENOSPC;
+	if (!queue_reserve(t, queue))
+		return -ENOMEM;
+	err = add_record(t, at, hash, flow, len, &rec);
+	if (err)
+		return err;
+	t->live++;
+	if (queue == TABLE_WIRE)
+		changed_here(t, rec, (struct sent){0});
+	else
+		changed_there(t, at.bucket, rec, (struct sent){0}, queue);
+	bucket_grow(t);
+	return 1;
+}
+
+int table_put(struct table *t, const uint8_t *flow, size_t len, enum table_queue queue)
+{
+	const uint8_t *key;
+	size_t key_len;
+	struct place at;
+	uint64_t hash;
+
+	if (len > FLOW_MAX)
+		return -EMSGSIZE;
+	if (flow_key_slice(flow, len, &key, &key_len))
+		return -EBADMSG;
+	hold_purge(t, records_full(t) ? SIZE_MAX : PURGE_STEP);
+	hash = digest_position(t->key, key, key_len);
+	if (bucket_find(t, hash, key, key_len, &at))
+		return put_over(t, at, flow, len, queue);
+	return put_new(t, at, hash, flow, len, queue);
+}
+
+/* Remembers, for the hold, a delete of a flow that was never here. Returns 0, -ENOSPC, -ENOMEM. */
+static int del_unknown(struct table *t, struct place at, uint64_t hash, const uint8_t *key,
+		       size_t len)
+{
+	struct record *rec;
+	int err = add_record(t, at, hash, key, len, &rec);
+
+	if (err)
+		return err;
+	rec->flags = REC_TOMBSTONE;
+	hold_touch(t, rec);
+	hold_release(t, at);
+	bucket_grow(t);
+	return 0;
+}
+
+void table_del_at(struct table *t, struct place at, enum table_queue queue)
+{
+	struct record *rec = place_slot(at)->rec;
+	struct sent was = record_sent(t, rec);
+
+	t->live--;
+	record_bury(rec);
+	if (queue == TABLE_WIRE) {
+		if (rec->flags & REC_KERNEL)
+			queue_drop(t, rec, KERNEL); /* it is the kernel that says so */
+		changed_here(t, rec, was);
+		if (!was.counted)
+			queue_drop(t, rec, WIRE); /* the others never heard of it */
+	} else {
+		changed_there(t, at.bucket, rec, was, queue);
+	}
+	hold_release(t, at);
+}
+
+int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue queue)
+{
+	struct record *rec;
+	struct place at;
+	uint64_t hash;
+
+	if (len == 0 || len > FLOW_KEY_MAX)
+		return 0; /* never put */
+	hold_purge(t, PURGE_STEP);
+	hash = digest_position(t->key, key, len);
+	rec = bucket_find(t, hash, key, len, &at);
+	if (!rec)
+		return queue == TABLE_WIRE && t->holds ? del_unknown(t, at, hash, key, len) : 0;
+	if (!(rec->flags & REC_TOMBSTONE)) {
+		if (!queue_reserve(t, queue))
+			return -ENOMEM;
+		table_del_at(t, at, queue);
+		return 1;
+	}
+	if (queue == TABLE_WIRE) {
+		hold_touch(t, rec);
+		if (rec->flags & REC_KERNEL)
+			queue_drop(t, rec, KERNEL);
+	} else {
+		queue_settle(t, at.bucket, rec);
+	}
+	hold_release(t, at);
+	return 0;
+}

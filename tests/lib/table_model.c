@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table's reference model (table_model.h). Slow on purpose: every answer is a loop over keys.
+ */
+#include "tests/lib/table_model.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/table/table.h"
+
+enum { KEY_LEN_MAX = 40, BYTES_MAX = 160 };
+
+struct entry {
+	uint8_t key[KEY_LEN_MAX], bytes[BYTES_MAX], sent[BYTES_MAX];
+	size_t key_len, len, sent_len;
+	bool live, counted; /* counted: sent[] is what the others have */
+	bool touched;
+	uint64_t wire, kernel; /* order in the queue; 0: not in it */
+	uint64_t hash;
+};
+
+struct model {
+	struct rng *rng;
+	struct table *t;
+	struct digest_key key;
+	unsigned n, max;
+	unsigned holds;
+	uint64_t order, coalesced;
+	struct entry *e;
+};
+
+static void model_init(struct model *m, struct rng *rng, const struct table_model_run *run)
+{
+	uint8_t secret[32];
+
+	*m = (struct model){.rng = rng, .n = run->keys, .max = run->max_flows};
+	rng_fill(rng, secret, sizeof(secret));
+	digest_key_derive(&m->key, secret);
+	m->e = calloc(m->n, sizeof(*m->e));
+	ck_assert_ptr_nonnull(m->e);
+	for (unsigned i = 0; i < m->n; i++) {
+		struct entry *e = &m->e[i];
+
+		e->key_len = 4 + rng_below(rng, KEY_LEN_MAX - 3);
+		rng_fill(rng, e->key, e->key_len);
+		memcpy(e->key, &i, sizeof(i));
+		e->hash = digest_position(&m->key, e->key, e->key_len);
+	}
+	m->t = table_new(&m->key, m->max);
+	ck_assert_ptr_nonnull(m->t);
+}
+
+/* A flow of this key: few different ones, so that the same bytes come back now and then. */
+static size_t model_flow(struct model *m, const struct entry *e, uint8_t *flow)
+{
+	uint64_t shape = rng_below(m->rng, 4);
+	size_t extra = shape * shape * 11;
+
+	flow[0] = 0x0a;
+	flow[1] = (uint8_t)e->key_len;
+	memcpy(flow + 2, e->key, e->key_len);
+	memset(flow + 2 + e->key_len, (int)shape, extra);
+	return 2 + e->key_len + extra;
+}
+
+static struct entry *model_pick(struct model *m)
+{
+	return &m->e[rng_below(m->rng, m->n)];
+}
+
+static unsigned model_live(const struct model *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		n += m->e[i].live;
+	return n;
+}
+
+static void model_touch(const struct model *m, struct entry *e)
+{
+	if (m->holds)
+		e->touched = true;
+}
+
+/* What is there is what was sent. */
+static void entry_settle(struct entry *e)
+{
+	e->wire = 0;
+	e->counted = e->live;
+	if (e->live)
+		memcpy(e->sent, e->bytes, e->sent_len = e->len);
+}
+
+static void entry_queue_wire(struct model *m, struct entry *e)
+{
+	if (!e->wire) {
+		e->wire = ++m->order;
+		return;
+	}
+	m->coalesced++;
+	if (!e->live && !e->counted)
+		e->wire = 0;
+	if (e->live && e->counted && e->len == e->sent_len &&
+	    memcmp(e->bytes, e->sent, e->len) == 0)
+		e->wire = 0;
+}
+
+static void entry_queue_kernel(struct model *m, struct entry *e)
+{
+	if (!e->kernel)
+		e->kernel = ++m->order;
+}
+
+static void step_put(struct model *m, enum table_queue queue)
+{
+	struct entry *e = model_pick(m);
+	uint8_t flow[BYTES_MAX];
+	size_t len = model_flow(m, e, flow);
+	int ret = table_put(m->t, flow, len, queue);
+
+	if (e->live && e->len == len && memcmp(e->bytes, flow, len) == 0) {
+		ck_assert_int_eq(ret, 0);
+		if (queue == TABLE_WIRE)
+			model_touch(m, e);
+		else
+			entry_settle(e);
+		return;
+	}
+	if (!e->live && model_live(m) == m->max) {
+		ck_assert_int_eq(ret, -ENOSPC);
+		return;
+	}
+	ck_assert_int_eq(ret, 1);
+	e->live = true;
+	memcpy(e->bytes, flow, e->len = len);
+	if (queue == TABLE_WIRE) {
+		model_touch(m, e);
+		entry_queue_wire(m, e);
+		return;
+	}
+	entry_settle(e);
+	if (queue == TABLE_KERNEL)
+		entry_queue_kernel(m, e);
+}
+
+static void step_del(struct model *m, enum table_queue queue)
+{
+	struct entry *e = model_pick(m);
+	bool was = e->live;
+
+	ck_assert_int_eq(table_del(m->t, e->key, e->key_len, queue), was);
+	e->live = false;
+	if (queue == TABLE_WIRE) {
+		model_touch(m, e);
+		e->kernel = 0;
+		if (was)
+			entry_queue_wire(m, e);
+		return;
+	}
+	entry_settle(e);
+	if (was && queue == TABLE_KERNEL)
+		entry_queue_kernel(m, e);
+}
+
+static struct entry *model_first(struct model *m, enum table_queue queue)
+{
+	struct entry *first = NULL;
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		uint64_t order = queue == TABLE_WIRE ? m->e[i].wire : m->e[i].kernel;
+
+		if (order && order < least) {
+			least = order;
+			first = &m->e[i];
+		}
+	}
+	return first;
+}
+
+static void expect_item(const struct entry *e, const struct table_item *item)
+{
+	ck_assert_int_eq(item->del, !e->live);
+	ck_assert_mem_eq(item->bytes, e->live ? e->bytes : e->key, item->len);
+	ck_assert_uint_eq(item->len, e->live ? e->len : e->key_len);
+}
+
+static void step_wire(struct model *m)
+{
+	struct entry *e = model_first(m, TABLE_WIRE);
+	struct table_item item;
+
+	ck_assert_int_eq(table_wire_next(m->t, &item), e != NULL);
+	if (!e)
+		return;
+	expect_item(e, &item);
+	table_wire_done(m->t);
+	entry_settle(e);
+}
+
+static void step_kernel(struct model *m)
+{
+	struct entry *e = model_first(m, TABLE_KERNEL);
+	struct table_item item;
+
+	ck_assert_int_eq(table_kernel_next(m->t, &item), e != NULL);
+	if (!e)
+		return;
+	expect_item(e, &item);
+	e->kernel = 0;
+}
+
+static void step_kernel_again(struct model *m)
+{
+	struct entry *e = model_pick(m);
+
+	ck_assert_int_eq(table_kernel_again(m->t, e->key, e->key_len), e->live);
+	if (e->live)
+		entry_queue_kernel(m, e);
+}
+
+/* The order in which table_kernel_all queues is the table's: learn it by draining the queue. */
+static void step_kernel_all(struct model *m)
+{
+	struct table_item item;
+	size_t n = 0;
+
+	while (model_first(m, TABLE_KERNEL))
+		step_kernel(m);
+	ck_assert_int_eq(table_kernel_all(m->t), 0);
+	ck_assert_uint_eq(table_queued(m->t, TABLE_KERNEL), model_live(m));
+	for (; table_kernel_next(m->t, &item); n++)
+		ck_assert(!item.del);
+	ck_assert_uint_eq(n, model_live(m));
+}
+
+static void step_queue_clear(struct model *m)
+{
+	enum table_queue queue = rng_one_in(m->rng, 2) ? TABLE_WIRE : TABLE_KERNEL;
+
+	table_queue_clear(m->t, queue);
+	for (unsigned i = 0; i < m->n; i++) {
+		if (queue == TABLE_WIRE)
+			entry_settle(&m->e[i]);
+		else
+			m->e[i].kernel = 0;
+	}
+}
+
+static void step_hold(struct model *m)
+{
+	if (m->holds < 3 && rng_one_in(m->rng, 2)) {
+		table_hold_begin(m->t);
+		m->holds++;
+	} else if (m->holds) {
+		table_hold_end(m->t);
+		m->holds--;
+	}
+	if (!m->holds)
+		for (unsigned i = 0; i < m->n; i++)
+			m->e[i].touched = false;
+}
+
+/* A range around some key, of a depth that is often near the directory's. */
+static struct hash_range model_range(struct model *m)
+{
+	struct hash_range r = {0};
+	uint64_t hash = rng_one_in(m->rng, 4) ? rng_next(m->rng) : model_pick(m)->hash;
+
+	r.depth = (uint8_t)(rng_one_in(m->rng, 2) ? rng_below(m->rng, 14) : rng_below(m->rng, 65));
+	r.lo = r.depth == 0 ? 0 : r.depth == 64 ? hash : hash & ~(UINT64_MAX >> r.depth);
+	return r;
+}
+
+static void step_range_sent(struct model *m)
+{
+	struct hash_range r = model_range(m);
+
+	table_range_sent(m->t, r);
+	for (unsigned i = 0; i < m->n; i++)
+		if (hash_range_has(r, m->e[i].hash))
+			entry_settle(&m->e[i]);
+}
+
+/* Keeps a random half of the range, plus keys that are not there or not in the range. */
+static void step_range_keep(struct model *m)
+{
+	struct hash_range r = model_range(m);
+	struct table_slice *keep = calloc(m->n, sizeof(*keep));
+	bool *kept = calloc(m->n, sizeof(*kept));
+	size_t n = 0, removed = 0, got;
+
+	ck_assert(keep && kept);
+	for (unsigned i = 0; i < m->n; i++) {
+		kept[i] = rng_one_in(m->rng, 2);
+		if (kept[i])
+			keep[n++] = (struct table_slice){m->e[i].key, m->e[i].key_len};
+	}
+	for (size_t i = n; i > 1; i--) {
+		size_t j = rng_below(m->rng, i);
+		struct table_slice swap = keep[j];
+
+		keep[j] = keep[i - 1];
+		keep[i - 1] = swap;
+	}
+	got = table_range_keep(m->t, r, keep, n);
+	for (unsigned i = 0; i < m->n; i++) {
+		struct entry *e = &m->e[i];
+
+		if (!hash_range_has(r, e->hash) || e->touched || (e->live && kept[i]))
+			continue;
+		if (e->live) {
+			removed++;
+			/* which of them goes first is the table's choice */
+			e->kernel = 0;
+			e->live = false;
+			entry_queue_kernel(m, e);
+		}
+		entry_settle(e);
+	}
+	ck_assert_uint_eq(got, removed);
+	/* so both queues of deletes are emptied here, in whatever order */
+	for (struct table_item item; table_kernel_next(m->t, &item);) {
+		unsigned i;
+
+		for (i = 0; i < m->n; i++)
+			if (m->e[i].kernel && item.del == !m->e[i].live &&
+			    item.len == (item.del ? m->e[i].key_len : m->e[i].len) &&
+			    memcmp(item.bytes, item.del ? m->e[i].key : m->e[i].bytes, item.len) ==
+				    0)
+				break;
+		ck_assert_uint_lt(i, m->n);
+		m->e[i].kernel = 0;
+	}
+	ck_assert_ptr_null(model_first(m, TABLE_KERNEL));
+	free(kept);
+	free(keep);
+}
+
+static void check_split(struct model *m)
+{
+	struct hash_range r = model_range(m);
+	unsigned bits = (unsigned)rng_below(m->rng, 7);
+	uint64_t got[64], want[64] = {0}, digest, all = 0, count = 0, got_count;
+
+	if (r.depth + bits > 64)
+		bits = 64 - r.depth;
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct entry *e = &m->e[i];
+		uint64_t content;
+
+		if (!e->counted || !hash_range_has(r, e->hash))
+			continue;
+		content = digest_content(&m->key, e->sent, e->sent_len);
+		want[bits ? (e->hash - r.lo) >> (64 - r.depth - bits) : 0] ^= content;
+		all ^= content;
+		count++;
+	}
+	table_range_split(m->t, r, bits, got, &got_count);
+	ck_assert_uint_eq(got_count, count);
+	ck_assert_mem_eq(got, want, sizeof(*got) << bits);
+	table_range_digest(m->t, r, &digest, &got_count);
+	ck_assert_uint_eq(got_count, count);
+	ck_assert_uint_eq(digest, all);
+}
+
+struct walked {
+	const struct model *m;
+	struct hash_range r;
+	uint64_t last;
+	size_t n, size;
+};
+
+static int check_walked(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)
+{
+	struct walked *w = ctx;
+	const uint8_t *have;
+	size_t have_len;
+
+	ck_assert(hash_range_has(w->r, hash));
+	ck_assert_uint_ge(hash, w->last);
+	ck_assert(table_get(w->m->t, flow + 2, flow[1], &have, &have_len));
+	ck_assert_ptr_eq(have, flow);
+	ck_assert_uint_eq(have_len, len);
+	w->last = hash;
+	w->n++;
+	w->size += data_put_size(len);
+	return 0;
+}
+
+static void check_walk(struct model *m)
+{
+	struct walked w = {.m = m, .r = model_range(m)};
+	size_t n = 0, size;
+
+	for (unsigned i = 0; i < m->n; i++)
+		n += m->e[i].live && hash_range_has(w.r, m->e[i].hash);
+	ck_assert_int_eq(table_walk(m->t, w.r, check_walked, &w), 0);
+	ck_assert_uint_eq(w.n, n);
+	size = table_range_size(m->t, w.r);
+	if (w.size <= DATAGRAM_MAX)
+		ck_assert_uint_eq(size, w.size);
+	else
+		ck_assert_uint_gt(size, DATAGRAM_MAX);
+}
+
+static void check_all(struct model *m)
+{
+	size_t live = 0, counted = 0, wire = 0, kernel = 0;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct entry *e = &m->e[i];
+		const uint8_t *flow;
+		size_t len;
+		bool got = table_get(m->t, e->key, e->key_len, &flow, &len);
+
+		ck_assert_int_eq(got, e->live);
+		if (got) {
+			ck_assert_uint_eq(len, e->len);
+			ck_assert_mem_eq(flow, e->bytes, len);
+		}
+		ck_assert_int_eq(table_touched(m->t, e->key, e->key_len), e->touched);
+		live += e->live;
+		counted += e->counted;
+		wire += e->wire != 0;
+		kernel += e->kernel != 0;
+	}
+	ck_assert_uint_eq(table_count(m->t), live);
+	ck_assert_uint_eq(table_count_sent(m->t), counted);
+	ck_assert_uint_eq(table_queued(m->t, TABLE_WIRE), wire);
+	ck_assert_uint_eq(table_queued(m->t, TABLE_KERNEL), kernel);
+	ck_assert_uint_eq(table_coalesced(m->t), m->coalesced);
+	for (unsigned i = 0; i < 8; i++) {
+		check_split(m);
+		check_walk(m);
+	}
+}
+
+static void step_rare(struct model *m)
+{
+	switch (rng_below(m->rng, 7)) {
+	case 0:
+		step_kernel_all(m);
+		break;
+	case 1:
+		step_queue_clear(m);
+		break;
+	case 2:
+		step_range_sent(m);
+		break;
+	case 3:
+		step_range_keep(m);
+		break;
+	case 4:
+	case 5:
+		step_hold(m);
+		break;
+	default:
+		if (!rng_one_in(m->rng, 8))
+			break;
+		table_clear(m->t);
+		for (unsigned i = 0; i < m->n; i++) {
+			struct entry *e = &m->e[i];
+
+			e->live = e->counted = e->touched = false;
+			e->wire = e->kernel = 0;
+		}
+	}
+}
+
+static void model_step(struct model *m, unsigned phase)
+{
+	unsigned what = (unsigned)rng_below(m->rng, 100);
+	enum table_queue queue = (enum table_queue)rng_below(m->rng, 3);
+
+	/* phases of growth and decline, so that the directory doubles and buckets empty */
+	if (what < (phase % 2 ? 30u : 55u))
+		step_put(m, queue);
+	else if (what < 75)
+		step_del(m, queue);
+	else if (what < 85)
+		step_wire(m);
+	else if (what < 95)
+		step_kernel(m);
+	else if (what < 98)
+		step_kernel_again(m);
+	else if (rng_one_in(m->rng, 4))
+		step_rare(m);
+}
+
+void table_model_run(struct rng *rng, const struct table_model_run *run)
+{
+	struct model m;
+
+	model_init(&m, rng, run);
+	for (unsigned i = 0; i < run->steps; i++) {
+		model_step(&m, i / 2000);
+		if (i % run->check_every == 0)
+			check_all(&m);
+	}
+	check_all(&m);
+	table_free(m.t);
+	free(m.e);
+}
