@@ -49,10 +49,11 @@ struct engine_config {
 	size_t groups;
 	size_t max_flows; /* per group */
 	size_t retain_bytes;
-	uint32_t lease_s;      /* timeout of installed copies; renewed at half */
-	uint32_t reconcile_s;  /* periodic comparison with the kernel */
-	uint32_t ready_age_ms; /* an equal check older than this does not make ready */
-	uint64_t stall_us;
+	uint32_t lease_s;	     /* timeout of installed copies; renewed at half */
+	uint32_t reconcile_s;	     /* periodic comparison with the kernel */
+	uint32_t ready_age_ms;	     /* an equal check older than this does not make ready */
+	uint64_t stall_us;	     /* how long one standby may hold the others up */
+	uint32_t datagram_max;	     /* what the links claim to carry, UDP payload */
 	uint32_t kernel_backlog_max; /* changes waiting for the kernel: above it, not ready */
 };
 
@@ -91,6 +92,10 @@ void engine_restore(struct engine *e, uint32_t group, struct term highest, enum 
 void engine_set_items(struct engine *e, const struct hello_item *item, size_t n);
 void engine_set_addresses(struct engine *e, const struct hello *with_addresses);
 void engine_set_keys(struct engine *e, const struct group_key *key, size_t n);
+
+/* What is wrong with this box (a link down, no NAT hooks): not ready while there is any. Strings
+ * are kept. */
+void engine_set_faults(struct engine *e, const char *const *why, size_t n);
 
 /* Callbacks for a source of this kind: pass to its constructor. They find the time of the last
  * call. */
@@ -142,9 +147,8 @@ struct engine_group_status {
 	uint64_t memory_bytes;
 };
 
-/* Returns 0 or -ENOENT past the last. */
-int engine_group_status(const struct engine *e, size_t index, struct engine_now now,
-			struct engine_group_status *out);
+/* As of the engine's last call. Returns 0 or -ENOENT past the last. */
+int engine_group_status(const struct engine *e, size_t index, struct engine_group_status *out);
 struct peers *engine_peers(struct engine *e);
 const struct table *engine_table(const struct engine *e, uint32_t group);
 const struct sender_stats *engine_sender_stats(const struct engine *e);

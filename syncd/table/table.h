@@ -131,6 +131,24 @@ void table_hold_begin(struct table *t);
 void table_hold_end(struct table *t);
 bool table_touched(const struct table *t, const uint8_t *key, size_t key_len);
 
+/*
+ * Two bits a flow that the table keeps for its callers. Every table_put of a flow, also of the same
+ * bytes, sets SEEN and clears SUSPECT.
+ */
+enum table_bit {
+	TABLE_SEEN = 1,	   /* met by the dump that runs */
+	TABLE_SUSPECT = 2, /* said to be destroyed, not believed yet */
+};
+
+/* Both return true where the table has the flow (live) and, table_bit_get, the bit is set. */
+bool table_bit_set(struct table *t, const uint8_t *key, size_t key_len, enum table_bit bit);
+bool table_bit_get(const struct table *t, const uint8_t *key, size_t key_len, enum table_bit bit);
+void table_bit_clear_all(struct table *t, enum table_bit bit);
+
+/* Walks the live flows of the range that have the bit clear. */
+int table_walk_without(const struct table *t, struct hash_range r, enum table_bit bit,
+		       table_walk_fn *fn, void *ctx);
+
 /* Forgets everything, queues and tombstones too. */
 void table_clear(struct table *t);
 

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the engine's own files share; nobody else includes it. */
+#ifndef SYNCD_ENGINE_PRIV_H
+#define SYNCD_ENGINE_PRIV_H
+
+#include "syncd/engine.h"
+
+enum {
+	STREAMS_MAX = NODES_MAX,
+	HELD_DESTROYS_MAX = 65536, /* live destroys held back; more are believed at once */
+	RETRY_MAX =
+		4096, /* flows the kernel refused, tried again; the rest waits for a reconcile */
+	PACK_PER_TICK = 256,	  /* datagrams a turn of the loop may pack */
+	SUBMIT_PER_TICK = 4096,	  /* kernel operations a turn may submit */
+	REPAIR_SHARE = 5,	  /* one datagram in so many is repair's while live changes wait */
+	APPLIED_PER_STATUS = 256, /* datagrams applied before a status is due at once */
+	SWEEP_SLICE_FLOWS = 64,	  /* flows one slice of a sweep aims at */
+	SINK_BACKLOG = 16384,	  /* operations a sink may have pending before the tables wait */
+	ENCODER_VERSION = 1,
+	FAULTS_MAX = 4,
+};
+
+#define HELD_DESTROY_US (2 * S_US)
+#define RETRY_US	(1 * S_US)
+#define RECONCILE_GAP_US \
+	(1 * S_US) /* between the end of one and the next that lost events ask for */
+#define PAD_US (1 * S_US)
+
+/* A key with a time: destroys held back, refused flows waiting for another try. */
+struct timed_key {
+	uint64_t due_us;
+	uint16_t len;
+	uint8_t kind;
+	uint8_t key[];
+};
+
+/* FIFO of timed keys; every entry of one list has the same delay, so the head is due first. */
+struct timed_list {
+	struct timed_key **ring;
+	size_t cap, head, n;
+};
+
+/* One pass over a table in slices of hash space, submitting one operation for each flow. */
+struct sweep {
+	bool running;
+	enum sink_op op;
+	uint8_t depth;
+	uint64_t slice; /* next, of 2^depth */
+};
+
+struct group {
+	struct engine_group_config cfg;
+	struct table *table;
+	enum node_role role;
+	enum node_state state;
+	struct term term; /* highest seen */
+	uint64_t state_since_us, time_in_state_us[STATES], transitions;
+
+	/* as active */
+	bool complete, handover, check_due;
+	bool fresh; /* this term began with an empty table: the dump fills it without sending */
+	uint64_t last_check_us;
+	uint64_t final_counter;
+	struct repair_server *server;
+	unsigned live_run; /* live datagrams since the last of repair */
+
+	/* as standby */
+	uint16_t active; /* node whose term is the highest and who says it is active; 0: nobody */
+	struct repair_client *client;
+	bool equal, data_since_check;
+	uint64_t equal_us, lag_us;
+	uint64_t check_count; /* flows that the active said it has */
+	struct sweep lease;
+	uint64_t lease_next_us, lease_slice_us, lease_slice_next_us;
+
+	/* takeover's tail: what the predecessor still has to say */
+	uint16_t tail_node;
+	uint64_t tail_until_us;
+	bool tail_held;
+
+	/* either */
+	struct sweep once; /* SINK_LIBERAL on leaving active, SINK_EXPIRY on becoming it */
+	struct timed_list held, retry;
+	uint64_t refused_since_sync;
+	uint64_t split_us; /* two actives seen at; 0: none */
+};
+
+/* One peer's data stream, followed from its first proven hello on. */
+struct stream {
+	uint16_t node;
+	uint64_t session;
+	struct receiver *receiver;
+	uint64_t status_due_us, status_applied, installed, nak_next_us;
+	uint32_t since_status;
+};
+
+struct edge {
+	struct engine *e;
+	enum flow_kind kind;
+	bool wanted, dumping, again; /* a reconcile; again: one more after the one that runs */
+	bool dumped;		     /* a dump has been merged since the roles last changed */
+	uint64_t due_us;
+};
+
+struct engine {
+	struct engine_config cfg;
+	struct engine_io io;
+	struct engine_now now;
+	struct digest_key digest_key;
+	struct group_key key[KEYS_MAX];
+	uint16_t send_key_id;
+	struct peers *peers;
+	struct sender *sender;
+	struct group *group;
+	struct stream stream[STREAMS_MAX];
+	size_t streams;
+	struct edge edge[2]; /* by enum flow_kind */
+	struct hello_item item[HELLO_ITEMS_MAX];
+	uint8_t items, addresses;
+	struct hello addresses_of; /* only its addresses are used */
+	uint64_t hello_next_us, pad_next_us;
+	bool hello_now;
+	const char *fault[FAULTS_MAX];
+	size_t faults;
+	struct engine_counters counters;
+	struct control control; /* scratch of what is read or written, too large for the stack */
+	uint8_t payload[DATAGRAM_MAX];
+};
+
+/* engine.c */
+struct group *group_by_id(struct engine *e, uint32_t id);
+struct stream *stream_of(struct engine *e, uint16_t node, uint64_t session);
+void group_event(struct engine *e, struct group *g, enum role_event ev);
+void group_take_term(struct engine *e, struct group *g, struct term t);
+
+/* engine_role.c */
+void group_become_active(struct engine *e, struct group *g, const char *reason);
+void group_follow(struct engine *e, struct group *g);
+void groups_on_hello(struct engine *e, const struct peer *from);
+void groups_tick(struct engine *e);
+
+/* path_out.c */
+void path_out_event(struct engine *e, struct group *g, enum flow_event what, const struct flow *f,
+		    unsigned parts, bool live);
+bool path_out_tick(struct engine *e, uint64_t *next_us);
+void path_out_drain(struct engine *e, struct group *g, bool final);
+void path_out_release_held(struct engine *e, struct group *g, uint64_t *next_us);
+bool path_out_is_member(const struct engine *e, const struct flow_key *key);
+
+/* path_in.c */
+void path_in_apply(struct engine *e, struct stream *s);
+
+/* path_repair.c */
+void path_repair_on_check(struct engine *e, struct group *g, const struct data_check *c);
+void path_repair_tick(struct engine *e, uint64_t *next_us);
+
+/* path_kernel.c */
+struct source *engine_source(struct engine *e, enum flow_kind kind);
+struct group *group_of_key(struct engine *e, const struct flow_key *key);
+bool group_installs(const struct group *g); /* its table belongs into this kernel now */
+bool path_kernel_tick(struct engine *e, uint64_t *next_us);
+void path_kernel_listen(struct engine *e);
+bool path_kernel_has_room(struct engine *e);
+int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f);
+
+/* reconcile.c */
+void reconcile_want(struct engine *e, enum flow_kind kind, uint64_t at_us);
+void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us);
+void reconcile_on_dump(void *ctx, const struct flow *f);
+void reconcile_on_dump_end(void *ctx, int err);
+bool kernel_is_drained(struct engine *e);
+
+/* sweep.c */
+void sweep_start(struct group *g, struct sweep *s, enum sink_op op);
+void sweep_step(struct engine *e, struct group *g, struct sweep *s, size_t *budget);
+void lease_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *next_us);
+
+/* path_control.c */
+void path_control_on(struct engine *e, struct peer *from, uint64_t counter, size_t len);
+void path_control_tick(struct engine *e, uint64_t *next_us);
+void control_send(struct engine *e, const struct control *c);
+
+/* timed_list.c: what waits in one list waits equally long, so its head is due first */
+bool timed_list_add(struct timed_list *l, size_t max, const uint8_t *key, size_t len, uint8_t kind,
+		    uint64_t due_us);
+bool timed_list_due(const struct timed_list *l, uint64_t now_us);
+uint64_t timed_list_next(const struct timed_list *l);	 /* UINT64_MAX: empty */
+struct timed_key *timed_list_take(struct timed_list *l); /* the caller frees it */
+void timed_list_clear(struct timed_list *l);
+void timed_list_fini(struct timed_list *l);
+
+static inline void sooner(uint64_t *next_us, uint64_t at_us)
+{
+	if (at_us < *next_us)
+		*next_us = at_us;
+}
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a role means: taking it, whom to follow, two actives. A takeover does no work per flow: it
+ * applies what has arrived, takes the next term and says so; the kernel is compared in the
+ * background.
+ */
+#include "syncd/engine_priv.h"
+
+static void tail_end(struct group *g)
+{
+	if (!g->tail_held)
+		return;
+	table_hold_end(g->table);
+	g->tail_held = false;
+	g->tail_node = 0;
+}
+
+/* What the predecessor sent and has not been applied: first in order, then from beyond its gaps. */
+static void predecessor_drain(struct engine *e, struct group *g)
+{
+	struct peer *p = g->active ? peers_by_node(e->peers, g->active) : NULL;
+	struct stream *s = p ? stream_of(e, p->node, p->session) : NULL;
+
+	if (!s)
+		return;
+	receiver_give_up_gaps(s->receiver);
+	path_in_apply(e, s);
+}
+
+void group_become_active(struct engine *e, struct group *g, const char *reason)
+{
+	struct term mine = {.number = g->term.number + 1, .node = e->cfg.node};
+	enum node_state from = g->state;
+
+	if (g->role != ROLE_ACTIVE)
+		predecessor_drain(e, g);
+	g->tail_node = g->active;
+	g->active = e->cfg.node;
+	g->role = ROLE_ACTIVE;
+	g->complete = false;
+	g->fresh = table_count(g->table) == 0;
+	g->final_counter = 0;
+	g->equal = false;
+	g->check_due = true;
+	repair_client_stop(g->client);
+	repair_server_clear(g->server);
+	group_take_term(e, g, mine);
+	if (!g->tail_held) {
+		table_hold_begin(g->table);
+		g->tail_held = true;
+	}
+	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
+	if (g->cfg.install == INSTALL_TAKEOVER)
+		table_kernel_all(g->table);
+	path_kernel_listen(e);
+	for (int k = 0; k < 2; k++)
+		reconcile_want(e, (enum flow_kind)k, e->now.mono_us);
+	g->time_in_state_us[from] += e->now.mono_us - g->state_since_us;
+	g->state_since_us = e->now.mono_us;
+	g->state = role_next(from, EVENT_ROLE_ACTIVE);
+	g->transitions++;
+	e->hello_now = true;
+	e->io.on_state(e->io.ctx, g->cfg.id, from, g->state, reason);
+}
+
+/* Of the proven peers that say they are active, the one whose term is the highest. */
+static const struct peer *group_find_active(struct engine *e, const struct group *g, struct term *t)
+{
+	const struct peer *best = NULL;
+
+	for (struct peer *p = peers_next(e->peers, NULL, false); p;
+	     p = peers_next(e->peers, p, false)) {
+		const struct hello_group *hg = peer_group(p, g->cfg.id);
+
+		if (!hg || hg->role != ROLE_ACTIVE || hg->term.node != p->node)
+			continue;
+		if (!best || term_compare(hg->term, *t) > 0) {
+			best = p;
+			*t = hg->term;
+		}
+	}
+	return best;
+}
+
+void group_follow(struct engine *e, struct group *g)
+{
+	struct term t = {0};
+	const struct peer *p;
+
+	if (g->role != ROLE_STANDBY)
+		return;
+	p = group_find_active(e, g, &t);
+	if (!p || term_compare(t, g->term) < 0) {
+		if (g->active) {
+			g->active = 0;
+			group_event(e, g, EVENT_ACTIVE_GONE);
+		}
+		return;
+	}
+	if (g->active == p->node && term_compare(t, g->term) == 0)
+		return;
+	repair_client_stop(g->client);
+	group_take_term(e, g, t);
+	g->active = p->node;
+	g->data_since_check = true;
+	group_event(e, g, EVENT_STREAM);
+}
+
+/*
+ * Active here and there: both stay, for an existing engine decides, but it is said aloud. Once the
+ * other has given way and its term is the higher, this node takes the next one.
+ */
+static void group_meet_other(struct engine *e, struct group *g, const struct peer *p,
+			     const struct hello_group *hg)
+{
+	if (hg->role == ROLE_ACTIVE && hg->term.node == p->node) {
+		if (!g->split_us)
+			e->io.on_alarm(e->io.ctx, g->cfg.id, "two nodes are active");
+		g->split_us = e->now.mono_us;
+		return;
+	}
+	if (term_compare(hg->term, g->term) <= 0)
+		return;
+	group_take_term(e, g, (struct term){.number = hg->term.number + 1, .node = e->cfg.node});
+	g->check_due = true;
+	e->hello_now = true;
+}
+
+void groups_on_hello(struct engine *e, const struct peer *from)
+{
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+		const struct hello_group *hg = peer_group(from, g->cfg.id);
+
+		if (!hg || g->role == ROLE_IDLE)
+			continue;
+		if (g->role == ROLE_ACTIVE)
+			group_meet_other(e, g, from, hg);
+		else
+			group_follow(e, g);
+	}
+}
+
+void groups_tick(struct engine *e)
+{
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+
+		if (g->tail_held && e->now.mono_us >= g->tail_until_us)
+			tail_end(g);
+		if (g->split_us && e->now.mono_us > g->split_us + PEER_DEAD_US)
+			g->split_us = 0;
+		if (g->role == ROLE_STANDBY && g->active && !peers_by_node(e->peers, g->active))
+			group_follow(e, g);
+	}
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control messages both ways: hellos, statuses, naks, and handing repair requests on. A message of
+ * a session that is not proven fresh is not acted on, but for the hello that may prove it.
+ */
+#include <string.h>
+
+#include "proto/flow_codec.h"
+#include "syncd/engine_priv.h"
+
+void control_send(struct engine *e, const struct control *c)
+{
+	int n = control_write(c, sender_payload(e->sender), sender_payload_max(e->sender));
+
+	if (n < 0) /* bounded by construction: a page too long is our own bug, not a peer's */
+		return;
+	peers_control_sent(e->peers, sender_control(e->sender, (size_t)n, e->now.mono_us),
+			   e->now.mono_us);
+}
+
+/* A standby whose stream has ended at what it has applied is as equal now as at the last check. */
+static void refresh_equal(struct engine *e, const struct peer *from, const struct stream *s)
+{
+	if (receiver_applied(s->receiver) != from->last_data)
+		return;
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+
+		if (g->role == ROLE_STANDBY && g->active == from->node && g->equal &&
+		    !g->data_since_check)
+			g->equal_us = e->now.mono_us;
+	}
+}
+
+/* Follows a session from what its first proven hello says was sent last. */
+static struct stream *stream_begin(struct engine *e, const struct peer *from)
+{
+	struct stream *s;
+
+	if (e->streams >= STREAMS_MAX)
+		return NULL;
+	s = &e->stream[e->streams];
+	*s = (struct stream){.node = from->node, .session = from->session};
+	s->receiver = receiver_new(from->node, from->session, from->last_data,
+				   e->cfg.random_seed ^ from->session);
+	if (!s->receiver)
+		return NULL;
+	e->streams++;
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+
+		if (g->active != from->node || g->role != ROLE_STANDBY)
+			continue;
+		g->data_since_check = true;
+		repair_client_stop(g->client);
+		group_event(e, g, EVENT_STREAM);
+	}
+	return s;
+}
+
+static void on_hello(struct engine *e, struct peer *from, uint64_t counter)
+{
+	struct stream *s;
+
+	if (peers_on_hello(e->peers, from, &e->control.hello, counter, e->now.mono_us,
+			   e->now.wall_us))
+		e->hello_now = true; /* so that it proves us as soon */
+	if (!from->proven)
+		return;
+	s = stream_of(e, from->node, from->session);
+	if (!s)
+		s = stream_begin(e, from);
+	groups_on_hello(e, from);
+	if (!s)
+		return;
+	receiver_on_tail(s->receiver, from->last_data, from->oldest_data, e->now.mono_us);
+	path_in_apply(e, s);
+	refresh_equal(e, from, s);
+}
+
+static void on_nak(struct engine *e, const struct nak *n)
+{
+	struct stream *s;
+
+	if (n->node == e->cfg.node && n->session == e->cfg.session) {
+		sender_on_nak(e->sender, n, e->now.mono_us);
+		return;
+	}
+	s = stream_of(e, n->node, n->session);
+	if (s)
+		receiver_on_foreign_nak(s->receiver, n, e->now.mono_us);
+}
+
+static void on_repair(struct engine *e, const struct repair_request *req)
+{
+	struct group *g = group_by_id(e, req->group);
+
+	if (!g || g->role != ROLE_ACTIVE || req->node != e->cfg.node ||
+	    req->session != e->cfg.session)
+		return;
+	g->check_due = true;
+	if (req->n)
+		repair_server_on_request(g->server, req, e->now.mono_us);
+}
+
+/* A loser of a split offers what changed on it: the winner takes what it lacks, under its own term.
+ */
+static void on_offer(struct engine *e, const struct offer *o)
+{
+	struct group *g = group_by_id(e, o->group);
+	const uint8_t *key, *flow;
+	size_t key_len, len;
+
+	if (!g || g->role != ROLE_ACTIVE || o->node != e->cfg.node || o->session != e->cfg.session)
+		return;
+	for (uint32_t i = 0; i < o->n; i++) {
+		if (flow_key_slice(o->put[i].flow, o->put[i].len, &key, &key_len) ||
+		    table_touched(g->table, key, key_len) ||
+		    table_get(g->table, key, key_len, &flow, &len))
+			continue;
+		if (table_put(g->table, o->put[i].flow, o->put[i].len, TABLE_WIRE) > 0)
+			(void)table_kernel_again(g->table, key, key_len);
+	}
+}
+
+void path_control_on(struct engine *e, struct peer *from, uint64_t counter, size_t len)
+{
+	struct control *c = &e->control;
+
+	if (control_read(e->payload, len, c)) {
+		e->counters.malformed++;
+		return;
+	}
+	if (c->kind == CONTROL_HELLO) {
+		on_hello(e, from, counter);
+		return;
+	}
+	if (!from->proven) {
+		e->counters.unproven++;
+		return;
+	}
+	switch ((enum control_kind)c->kind) {
+	case CONTROL_STATUS:
+		if (c->status.node == e->cfg.node && c->status.session == e->cfg.session)
+			sender_on_status(e->sender, from->node, from->session, &c->status,
+					 e->now.mono_us);
+		break;
+	case CONTROL_NAK:
+		on_nak(e, &c->nak);
+		break;
+	case CONTROL_REPAIR:
+		on_repair(e, &c->repair);
+		break;
+	case CONTROL_OFFER:
+		on_offer(e, &c->offer);
+		break;
+	case CONTROL_HELLO:
+		break;
+	}
+}
+
+static void hello_fill_group(struct engine *e, struct group *g, struct hello_group *out)
+{
+	const struct peer *p = peers_by_node(e->peers, g->active);
+	const struct stream *s = p ? stream_of(e, p->node, p->session) : NULL;
+	struct engine_group_status st;
+
+	(void)engine_group_status(e, (size_t)(g - e->group), &st);
+	*out = (struct hello_group){
+		.id = g->cfg.id,
+		.role = (uint8_t)g->role,
+		.state = (uint8_t)g->state,
+		.ready = st.ready,
+		.complete = g->complete && g->role == ROLE_ACTIVE,
+		.term = g->term,
+		.position = s ? receiver_applied(s->receiver) : 0,
+		.fingerprint = g->cfg.fingerprint,
+		.flows = table_count(g->table),
+		.final_counter = g->final_counter,
+	};
+}
+
+static void hello_fill(struct engine *e, struct hello *h)
+{
+	*h = (struct hello){
+		.sent_us = e->now.wall_us,
+		.encoder = ENCODER_VERSION,
+		.last_data = sender_last(e->sender),
+		.oldest_data = sender_oldest(e->sender),
+		.digest_key_id = e->digest_key.id,
+		.keys = (uint8_t)e->cfg.keys,
+		.items = e->items,
+		.addresses = e->addresses_of.addresses,
+	};
+	memcpy(h->name, e->cfg.name, sizeof(h->name));
+	for (size_t i = 0; i < e->cfg.keys; i++)
+		h->key_id[i] = e->key[i].id;
+	memcpy(h->item, e->item, e->items * sizeof(e->item[0]));
+	memcpy(h->address, e->addresses_of.address, sizeof(h->address));
+	peers_fill_echoes(e->peers, h, e->now.mono_us);
+}
+
+/* Pads one hello a second to what the link claims, so that the claim is proven or not used. */
+static void hello_pad(struct engine *e, struct control *c)
+{
+	uint32_t want = e->cfg.datagram_max;
+	int n;
+
+	if (e->now.mono_us < e->pad_next_us || want <= peers_datagram_max(e->peers))
+		return;
+	e->pad_next_us = e->now.mono_us + PAD_US;
+	sender_set_datagram_max(e->sender, want);
+	n = control_write(c, sender_payload(e->sender), sender_payload_max(e->sender));
+	if (n > 0 && (size_t)n + 4 < sender_payload_max(e->sender))
+		c->hello.pad = (uint32_t)(sender_payload_max(e->sender) - (size_t)n - 4);
+}
+
+static void hello_send(struct engine *e)
+{
+	struct control *c = &e->control;
+	uint32_t pages = (uint32_t)((e->cfg.groups + HELLO_GROUPS_MAX - 1) / HELLO_GROUPS_MAX);
+
+	c->kind = CONTROL_HELLO;
+	hello_fill(e, &c->hello);
+	c->hello.pages = pages ? pages : 1;
+	for (uint32_t page = 0; page < c->hello.pages; page++) {
+		size_t first = (size_t)page * HELLO_GROUPS_MAX;
+
+		c->hello.page = page;
+		c->hello.groups = 0;
+		c->hello.pad = 0;
+		for (size_t i = first; i < e->cfg.groups && i < first + HELLO_GROUPS_MAX; i++)
+			hello_fill_group(e, &e->group[i], &c->hello.group[c->hello.groups++]);
+		hello_pad(e, c);
+		control_send(e, c);
+		sender_set_datagram_max(e->sender, peers_datagram_max(e->peers));
+	}
+	e->hello_now = false;
+	e->hello_next_us = e->now.mono_us + HELLO_INTERVAL_US;
+}
+
+static void status_send(struct engine *e, struct stream *s)
+{
+	struct control *c = &e->control;
+
+	c->kind = CONTROL_STATUS;
+	c->status = (struct status){
+		.node = s->node,
+		.session = s->session,
+		.applied = receiver_applied(s->receiver),
+		.installed = s->installed,
+		.window = receiver_window(s->receiver),
+	};
+	control_send(e, c);
+	s->since_status = 0;
+	s->status_due_us = 0;
+}
+
+static void stream_tick(struct engine *e, struct stream *s, uint64_t *next_us)
+{
+	struct control *c = &e->control;
+	uint64_t at_us = UINT64_MAX;
+
+	c->kind = CONTROL_NAK;
+	if (receiver_nak(s->receiver, e->now.mono_us, &c->nak, &at_us))
+		control_send(e, c);
+	sooner(next_us, at_us);
+	if (!s->status_due_us)
+		return;
+	if (s->status_due_us <= e->now.mono_us)
+		status_send(e, s);
+	else
+		sooner(next_us, s->status_due_us);
+}
+
+void path_control_tick(struct engine *e, uint64_t *next_us)
+{
+	for (size_t i = 0; i < e->streams; i++)
+		stream_tick(e, &e->stream[i], next_us);
+	if (e->hello_now || e->now.mono_us >= e->hello_next_us)
+		hello_send(e);
+	sooner(next_us, e->hello_next_us);
+}

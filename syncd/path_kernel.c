@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine's side of the kernel's edges: what the source tells goes to path_out.c (active) or is
+ * put back (standby), and what the tables have queued goes to the sinks. See also reconcile.c and
+ * sweep.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "proto/flow_codec.h"
+#include "syncd/engine_priv.h"
+
+struct source *engine_source(struct engine *e, enum flow_kind kind)
+{
+	return e->io.source(e->io.ctx, kind);
+}
+
+struct group *group_of_key(struct engine *e, const struct flow_key *key)
+{
+	return group_by_id(e, e->io.classify(e->io.ctx, key));
+}
+
+bool group_installs(const struct group *g)
+{
+	return g->role == ROLE_ACTIVE || (g->role == ROLE_STANDBY && g->cfg.install == INSTALL_HOT);
+}
+
+/* ---- events ---- */
+
+/* A standby's kernel lost a flow that the table has: it is put back. */
+static void lost_in_kernel(struct engine *e, struct group *g, const struct flow_key *key)
+{
+	uint8_t bytes[FLOW_MAX];
+	int n = flow_key_encode(key, bytes);
+
+	if (n > 0 && group_installs(g) && table_kernel_again(g->table, bytes, (size_t)n))
+		e->counters.reinstalled++;
+}
+
+static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsigned parts,
+		     bool live)
+{
+	struct edge *ed = ctx;
+	struct engine *e = ed->e;
+	struct group *g = group_of_key(e, &f->key);
+
+	e->counters.events++;
+	if (!g)
+		return;
+	if (g->role == ROLE_ACTIVE)
+		path_out_event(e, g, what, f, parts, live);
+	else if (what == FLOW_DESTROY)
+		lost_in_kernel(e, g, &f->key);
+}
+
+static void on_overrun(void *ctx)
+{
+	struct edge *ed = ctx;
+
+	ed->e->counters.overruns++;
+	reconcile_want(ed->e, ed->kind, ed->e->now.mono_us);
+}
+
+/* What this node must hear of its kernel follows from its roles. */
+void path_kernel_listen(struct engine *e)
+{
+	enum source_listen what = SOURCE_NOTHING;
+
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		const struct group *g = &e->group[i];
+
+		if (g->role == ROLE_ACTIVE)
+			what = SOURCE_ALL;
+		else if (what == SOURCE_NOTHING && group_installs(g))
+			what = SOURCE_DESTROY;
+	}
+	for (int k = 0; k < 2; k++) {
+		struct source *s = engine_source(e, (enum flow_kind)k);
+
+		if (s && s->ops->listen(s, what))
+			reconcile_want(e, (enum flow_kind)k, e->now.mono_us);
+		e->edge[k].dumped = false;
+	}
+}
+
+/* ---- installing ---- */
+
+static void retry_later(struct engine *e, struct group *g, const uint8_t *key, size_t len,
+			uint8_t kind)
+{
+	if (!timed_list_add(&g->retry, RETRY_MAX, key, len, kind, e->now.mono_us + RETRY_US))
+		g->refused_since_sync++; /* the next reconcile finds it */
+}
+
+static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
+{
+	struct edge *ed = ctx;
+	struct engine *e = ed->e;
+	struct group *g;
+	uint8_t key[FLOW_KEY_MAX];
+	int n;
+
+	if (!err) {
+		e->counters.installed += op == SINK_PUT;
+		e->counters.removed += op == SINK_DEL;
+		e->counters.renewed += op == SINK_RENEW;
+		return;
+	}
+	g = group_of_key(e, &f->key);
+	n = flow_key_encode(&f->key, key);
+	if (!g || n < 0 || op == SINK_LIBERAL || op == SINK_EXPIRY)
+		return;
+	if (op == SINK_RENEW && err == -ENOENT) {
+		if (table_kernel_again(g->table, key, (size_t)n))
+			e->counters.reinstalled++;
+		return;
+	}
+	if (op == SINK_DEL && err == -ENOENT)
+		return;
+	e->counters.refused++;
+	retry_later(e, g, key, (size_t)n, f->key.kind);
+}
+
+static void retry_tick(struct engine *e, struct group *g, uint64_t *next_us)
+{
+	while (timed_list_due(&g->retry, e->now.mono_us)) {
+		struct timed_key *k = timed_list_take(&g->retry);
+
+		/* A delete that failed: what is left in the kernel ends with its lease. */
+		(void)table_kernel_again(g->table, k->key, k->len);
+		free(k);
+	}
+	sooner(next_us, timed_list_next(&g->retry));
+}
+
+int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f)
+{
+	struct sink *s = e->io.sink(e->io.ctx, f->key.kind);
+
+	return s ? s->ops->submit(s, op, f) : -EOPNOTSUPP;
+}
+
+/* Takes one change from the table to its sink. Returns false where the sink has no room. */
+static bool pump_one(struct engine *e, struct group *g, const struct table_item *it)
+{
+	struct flow f = {0};
+	int err = it->del ? flow_key_decode(it->bytes, it->len, &f.key)
+			  : flow_decode(it->bytes, it->len, &f);
+	const uint8_t *key = it->bytes;
+	size_t key_len = it->len;
+
+	if (err)
+		return true; /* another version's kind: kept in the table, for the kernel it means
+				nothing */
+	err = path_kernel_submit(e, it->del ? SINK_DEL : SINK_PUT, &f);
+	if (!err)
+		return true;
+	if (!it->del && flow_key_slice(it->bytes, it->len, &key, &key_len))
+		return true;
+	retry_later(e, g, key, key_len, f.key.kind);
+	return err != -EAGAIN;
+}
+
+bool path_kernel_has_room(struct engine *e)
+{
+	for (int k = 0; k < 2; k++) {
+		const struct sink *s = e->io.sink(e->io.ctx, (enum flow_kind)k);
+
+		if (s && s->ops->pending(s) >= SINK_BACKLOG)
+			return false;
+	}
+	return true;
+}
+
+static bool pump(struct engine *e, struct group *g, size_t *budget)
+{
+	struct table_item it;
+
+	while (*budget > 0 && path_kernel_has_room(e) && table_kernel_next(g->table, &it)) {
+		(*budget)--;
+		if (!pump_one(e, g, &it))
+			break;
+	}
+	return table_queued(g->table, TABLE_KERNEL) > 0;
+}
+
+/* ---- the turn ---- */
+
+static void note_installed(struct engine *e)
+{
+	if (!kernel_is_drained(e))
+		return;
+	for (size_t i = 0; i < e->streams; i++) {
+		struct stream *s = &e->stream[i];
+
+		s->installed = receiver_applied(s->receiver);
+	}
+}
+
+static bool group_kernel_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *next_us)
+{
+	bool more = false;
+
+	path_out_release_held(e, g, next_us);
+	retry_tick(e, g, next_us);
+	if (group_installs(g))
+		more = pump(e, g, budget);
+	if (g->once.running) {
+		sweep_step(e, g, &g->once, budget);
+		more |= g->once.running;
+	}
+	lease_tick(e, g, budget, next_us);
+	return more;
+}
+
+bool path_kernel_tick(struct engine *e, uint64_t *next_us)
+{
+	size_t budget = SUBMIT_PER_TICK;
+	bool more = false;
+
+	for (size_t i = 0; i < e->cfg.groups; i++)
+		more |= group_kernel_tick(e, &e->group[i], &budget, next_us);
+	for (int k = 0; k < 2; k++) {
+		struct sink *s = e->io.sink(e->io.ctx, (enum flow_kind)k);
+
+		if (s && s->ops->flush(s, e->now.mono_us) < 0)
+			reconcile_want(e, (enum flow_kind)k, e->now.mono_us + RECONCILE_GAP_US);
+		reconcile_tick(e, &e->edge[k], next_us);
+	}
+	note_installed(e);
+	/* A full sink is waited for by its descriptor, not by spinning. */
+	return more && path_kernel_has_room(e);
+}
+
+struct source_events engine_source_events(struct engine *e, enum flow_kind kind)
+{
+	return (struct source_events){
+		.on_event = on_event,
+		.on_dump = reconcile_on_dump,
+		.on_dump_end = reconcile_on_dump_end,
+		.on_overrun = on_overrun,
+		.ctx = &e->edge[kind],
+	};
+}
+
+struct sink_events engine_sink_events(struct engine *e, enum flow_kind kind)
+{
+	return (struct sink_events){.on_result = on_result, .ctx = &e->edge[kind]};
+}

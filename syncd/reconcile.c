@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Table and kernel reconciled by a dump: at the beginning of a term, after lost events, now and
+ * then in any case. Only what no event has touched since the dump began is judged, and a dump that
+ * was interrupted or failed concludes nothing. One kind at a time, since the table has one SEEN bit
+ * a flow.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "proto/flow_codec.h"
+#include "syncd/engine_priv.h"
+
+void reconcile_want(struct engine *e, enum flow_kind kind, uint64_t at_us)
+{
+	struct edge *ed = &e->edge[kind];
+
+	/* One that runs may have passed what is in doubt: another follows. */
+	ed->again = ed->dumping;
+	if (!ed->wanted || at_us < ed->due_us)
+		ed->due_us = at_us;
+	ed->wanted = true;
+}
+
+static void on_dump_active(struct engine *e, struct group *g, const struct flow *f)
+{
+	uint8_t bytes[FLOW_MAX];
+	const uint8_t *key;
+	size_t key_len;
+	int n = flow_encode(f, bytes);
+
+	if (n < 0 || flow_key_slice(bytes, (size_t)n, &key, &key_len) ||
+	    table_touched(g->table, key, key_len) || path_out_is_member(e, &f->key))
+		return;
+	if (table_put(g->table, bytes, (size_t)n,
+		      g->fresh && !g->complete ? TABLE_NONE : TABLE_WIRE) < 0)
+		g->refused_since_sync++;
+}
+
+static void on_dump_standby(struct group *g, const struct flow *f)
+{
+	uint8_t key[FLOW_KEY_MAX];
+	const uint8_t *bytes;
+	size_t len;
+	struct flow kept;
+	int n = flow_key_encode(&f->key, key);
+
+	if (n < 0 || !table_get(g->table, key, (size_t)n, &bytes, &len))
+		return;
+	(void)table_bit_set(g->table, key, (size_t)n, TABLE_SEEN);
+	if (group_installs(g) && flow_decode(bytes, len, &kept) == 0 && !flow_equal(&kept, f))
+		(void)table_kernel_again(g->table, key, (size_t)n);
+}
+
+void reconcile_on_dump(void *ctx, const struct flow *f)
+{
+	struct edge *ed = ctx;
+	struct group *g = group_of_key(ed->e, &f->key);
+
+	if (!g)
+		return;
+	if (g->role == ROLE_ACTIVE)
+		on_dump_active(ed->e, g, f);
+	else if (g->role == ROLE_STANDBY)
+		on_dump_standby(g, f);
+}
+
+struct unseen {
+	enum flow_kind kind;
+	size_t n;
+	struct {
+		size_t len;
+		uint8_t key[FLOW_KEY_MAX];
+	} key[32];
+};
+
+static int collect_unseen(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)
+{
+	struct unseen *u = ctx;
+	struct flow_key k;
+	const uint8_t *key;
+	size_t key_len;
+
+	(void)hash;
+	if (flow_key_slice(flow, len, &key, &key_len) || flow_key_decode(key, key_len, &k) ||
+	    k.kind != u->kind)
+		return 0;
+	memcpy(u->key[u->n].key, key, key_len);
+	u->key[u->n].len = key_len;
+	return ++u->n == sizeof(u->key) / sizeof(u->key[0]);
+}
+
+/*
+ * What the table has and the dump had not: the active's kernel is right, but for its first dump of
+ * a term, when it may lack what the table was told to install; a standby's table is right.
+ */
+static void judge_unseen(struct engine *e, struct group *g, enum flow_kind kind)
+{
+	static const struct hash_range all = {0, 0};
+	struct unseen u = {.kind = kind};
+	bool deletes = g->role == ROLE_ACTIVE && g->complete;
+
+	if (!deletes && !group_installs(g))
+		return;
+	do {
+		u.n = 0;
+		(void)table_walk_without(g->table, all, TABLE_SEEN, collect_unseen, &u);
+		for (size_t i = 0; i < u.n; i++) {
+			(void)table_bit_set(g->table, u.key[i].key, u.key[i].len, TABLE_SEEN);
+			if (deletes) {
+				(void)table_del(g->table, u.key[i].key, u.key[i].len, TABLE_WIRE);
+			} else {
+				(void)table_kernel_again(g->table, u.key[i].key, u.key[i].len);
+				e->counters.reinstalled++;
+			}
+		}
+	} while (u.n > 0);
+}
+
+static void group_dumped(struct engine *e, struct group *g)
+{
+	g->refused_since_sync = 0;
+	if (g->role != ROLE_ACTIVE || g->complete)
+		return;
+	g->complete = true;
+	g->check_due = true;
+	e->hello_now = true;
+	sweep_start(g, &g->once, SINK_EXPIRY);
+}
+
+static bool other_edge_incomplete(struct engine *e, const struct edge *ed)
+{
+	const struct edge *other = &e->edge[!ed->kind];
+
+	return engine_source(e, other->kind) && !other->dumped;
+}
+
+void reconcile_on_dump_end(void *ctx, int err)
+{
+	struct edge *ed = ctx;
+	struct engine *e = ed->e;
+
+	ed->dumping = false;
+	ed->dumped = err == 0;
+	if (err)
+		e->counters.dump_failures++;
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+
+		if (!err)
+			judge_unseen(e, g, ed->kind);
+		if (!err && !other_edge_incomplete(e, ed))
+			group_dumped(e, g);
+		table_hold_end(g->table);
+	}
+	if (err || ed->again)
+		reconcile_want(e, ed->kind, e->now.mono_us + RECONCILE_GAP_US);
+	else if (e->cfg.reconcile_s)
+		reconcile_want(e, ed->kind, e->now.mono_us + e->cfg.reconcile_s * S_US);
+	ed->again = false;
+}
+
+bool kernel_is_drained(struct engine *e)
+{
+	for (size_t i = 0; i < e->cfg.groups; i++)
+		if (group_installs(&e->group[i]) &&
+		    table_queued(e->group[i].table, TABLE_KERNEL) > 0)
+			return false;
+	for (int k = 0; k < 2; k++) {
+		const struct sink *s = e->io.sink(e->io.ctx, (enum flow_kind)k);
+
+		if (s && s->ops->pending(s) > 0)
+			return false;
+	}
+	return true;
+}
+
+void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us)
+{
+	struct source *s = engine_source(e, ed->kind);
+
+	if (!s || !ed->wanted || ed->dumping || e->edge[!ed->kind].dumping)
+		return;
+	if (e->now.mono_us < ed->due_us) {
+		sooner(next_us, ed->due_us);
+		return;
+	}
+	/* A flow on its way into the kernel would be found missing. */
+	if (!kernel_is_drained(e))
+		return;
+	if (s->ops->dump(s)) {
+		e->counters.dump_failures++;
+		ed->due_us = e->now.mono_us + RECONCILE_GAP_US;
+		return;
+	}
+	e->counters.dumps++;
+	ed->wanted = false;
+	ed->dumping = true;
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		table_hold_begin(e->group[i].table);
+		table_bit_clear_all(e->group[i].table, TABLE_SEEN);
+	}
+}
