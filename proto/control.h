@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Control messages as plain structures with fixed bounds; protobuf-c does the bytes. What a peer
- * sends beyond a bound is refused (-EBADMSG), so nothing here is ever larger than it looks.
+ * Control messages as plain structures with fixed bounds, read and written without allocation.
+ * What a peer sends beyond a bound is refused (-EBADMSG), so nothing here is ever larger than it
+ * looks. Names are printable ASCII, so that they may be logged.
  */
 #ifndef PROTO_CONTROL_H
 #define PROTO_CONTROL_H
@@ -142,7 +143,10 @@ struct control {
 /* Returns the payload's length, or -EMSGSIZE where it is longer than cap. */
 int control_write(const struct control *c, uint8_t *buf, size_t cap);
 
-/* Returns 0, or -EBADMSG (malformed, over a bound, none or several messages). Borrows from buf. */
+/*
+ * Returns 0, or -EBADMSG (malformed, over a bound, none or several messages): then *out is
+ * undefined. Borrows from buf.
+ */
 int control_read(const uint8_t *buf, size_t len, struct control *out);
 
 #endif

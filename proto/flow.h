@@ -19,9 +19,9 @@ enum flow_zone_dir { FLOW_ZONE_BOTH = 0, FLOW_ZONE_ORIG = 1, FLOW_ZONE_REPLY = 2
 
 /* IPS_EXPECTED, SEEN_REPLY, ASSURED, SRC_NAT, DST_NAT, SEQ_ADJUST of nf_conntrack_common.h */
 #define FLOW_STATUS_MASK 0x0077u
-/* IP_VS_CONN_F_FWD_MASK, NOOUTPUT, INACTIVE, OUT_SEQ, IN_SEQ, SEQ_MASK, NO_CPORT, TEMPLATE, NFCT of
- * uapi/linux/ip_vs.h: what its backup thread accepts, less HASHED and ONE_PACKET */
-#define FLOW_IPVS_FLAGS_MASK 0x1f1fu
+/* IP_VS_CONN_F_BACKUP_MASK of uapi/linux/ip_vs.h: forwarding method, NOOUTPUT, INACTIVE, OUT_SEQ,
+ * IN_SEQ, NO_CPORT, TEMPLATE; the others are each kernel's own (HASHED, SYNC, NFCT...) */
+#define FLOW_IPVS_FLAGS_MASK 0x1f87u
 /* WINDOW_SCALE, SACK_PERM, CLOSE_INIT of nf_conntrack_tcp.h */
 #define FLOW_TCP_FLAGS_MASK 0x07u
 /* nf_conntrack keeps a window scale in four bits (ct_tcp_wscale; RFC 7323 ends at 14) */
@@ -129,23 +129,30 @@ bool flow_is_nat(const struct flow *f);
 void flow_merge(struct flow *kept, const struct flow *update, unsigned parts);
 
 /*
- * Names for people: "ESTABLISHED", "tcp"; never NULL ("state 17" forms are the caller's).
- * flow_state_name returns NULL where the protocol has no such state.
+ * Names for people: "tcp" ("proto" for a protocol without a name), "ESTABLISHED". flow_state_name
+ * returns NULL where the protocol has no such state; "state 17" forms are the caller's.
  */
 const char *flow_proto_name(uint8_t l4proto);
 const char *flow_state_name(uint8_t kind, uint8_t l4proto, unsigned state);
 
-enum { FLOW_TEXT_MAX = 768 };
+enum { FLOW_TEXT_MAX = 2048 };
 
 /*
  * One line a flow, without a newline, the key's part in a form that flow_key_parse reads back:
  *   tcp 192.0.2.1:4242>203.0.113.10:80 => 10.2.0.11:8080 ESTABLISHED [ASSURED,DNAT] mark 7
- * Returns the length; buf holds FLOW_TEXT_MAX.
+ *   udp 10.2.0.11:53>8.8.8.8:53 <= 203.0.113.10:1024 [SEEN_REPLY,SNAT]
+ *   icmp 192.0.2.1>203.0.113.10 type 8 code 0 id 77 zone 3 orig
+ *   ipvs tcp [2001:db8::1]:4242>[2001:db8::10]:80 => [fd00::11]:8080 ESTABLISHED [MASQ]
+ * "=>" tells where the packets go, "<=" as whom they come there, each where it is translated.
+ * Returns the length; buf holds FLOW_TEXT_MAX. The flow is a legal one, such as flow_decode's.
  */
 size_t flow_format(const struct flow *f, char *buf);
 size_t flow_key_format(const struct flow_key *k, char *buf);
 
-/* Reads what flow_key_format wrote. Returns 0 or -EINVAL. */
+/*
+ * Reads what flow_key_format wrote. Returns 0 or -EINVAL. pe_data borrows from text; a key whose
+ * pe_data had to be written in hexadecimal ("pe-hex") cannot be read back: -EINVAL.
+ */
 int flow_key_parse(const char *text, struct flow_key *out);
 
 #endif

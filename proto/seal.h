@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The datagram's clear header and its seal: IETF ChaCha20-Poly1305 under a key of the session.
- * See docs/protocol.md. Knows bytes only: no sockets, peers or time.
+ * See docs/protocol.md. Knows bytes only: no sockets, peers or time. A main calls sodium_init()
+ * once before anything here; nothing here allocates.
  */
 #ifndef PROTO_SEAL_H
 #define PROTO_SEAL_H
@@ -11,6 +12,8 @@
 #include <stdint.h>
 
 #include "proto/limits.h"
+
+enum { FRAME_MAGIC = 0x5364, FRAME_VERSION = 1 };
 
 enum frame_kind { FRAME_DATA = 1, FRAME_CONTROL = 2 };
 
@@ -25,7 +28,10 @@ struct frame_header {
 /* Writes FRAME_HEADER_LEN bytes, big-endian. */
 void frame_header_write(const struct frame_header *h, uint8_t *buf);
 
-/* Returns 0, or -EBADMSG (not ours, or cut short), -EPROTONOSUPPORT (another version). */
+/*
+ * Reads the header of a whole datagram. Returns 0, -EBADMSG (not ours, of no known kind, counter 0,
+ * or too short for header and tag), -EPROTONOSUPPORT (another version).
+ */
 int frame_header_read(const uint8_t *buf, size_t len, struct frame_header *out);
 
 /* One group key: as a key file holds it. */
@@ -53,8 +59,10 @@ void seal_key_insecure(struct seal_key *out);
 size_t seal(const struct seal_key *k, const struct frame_header *h, uint8_t *dgram, size_t len);
 
 /*
- * Opens dgram (len bytes) into payload (at least len - FRAME_OVERHEAD). Returns the payload's
- * length, -EBADMSG where it is too short, -EKEYREJECTED where the tag is wrong.
+ * Opens dgram (len bytes; h is what frame_header_read read from it) into payload (at least len -
+ * FRAME_OVERHEAD; dgram + FRAME_HEADER_LEN opens in place). Returns the payload's length, -EBADMSG
+ * where it is too short, -EKEYREJECTED where the tag is wrong: then payload's content is undefined.
+ * An insecure key takes the tag of zeroes only, so sealed and clear nodes never mix.
  */
 int seal_open(const struct seal_key *k, const struct frame_header *h, const uint8_t *dgram,
 	      size_t len, uint8_t *payload);

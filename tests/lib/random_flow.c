@@ -174,6 +174,14 @@ static void random_ipvs_seq(struct rng *r, struct flow_ipvs_seq *s)
 	s->previous_delta = (int32_t)rng_next(r);
 }
 
+static uint32_t random_ipvs_flags(struct rng *r, bool template)
+{
+	uint32_t flags = (uint32_t)rng_next(r) & FLOW_IPVS_FLAGS_MASK & ~0x1007u;
+
+	flags |= (uint32_t)rng_below(r, 5);	  /* IP_VS_CONN_F_FWD_MASK: five methods */
+	return template ? flags | 0x1000 : flags; /* IP_VS_CONN_F_TEMPLATE */
+}
+
 void random_flow_ipvs(struct rng *r, struct flow *out)
 {
 	bool template = rng_one_in(r, 3);
@@ -185,7 +193,7 @@ void random_flow_ipvs(struct rng *r, struct flow *out)
 	random_addr(r, v->dest_len, &v->dest);
 	v->dport = (uint16_t)rng_next(r);
 	v->state = (uint16_t)rng_below(r, template ? 2 : 14);
-	v->flags = (uint32_t)rng_next(r) & FLOW_IPVS_FLAGS_MASK;
+	v->flags = random_ipvs_flags(r, template);
 	if (rng_one_in(r, 4))
 		v->fwmark = (uint32_t)rng_next(r);
 	if (rng_one_in(r, 6)) {
@@ -213,7 +221,7 @@ void random_flow_update(struct rng *r, struct flow *f)
 {
 	if (f->key.kind == FLOW_IPVS) {
 		f->ipvs.state = (uint16_t)rng_below(r, 14);
-		f->ipvs.flags = (uint32_t)rng_next(r) & FLOW_IPVS_FLAGS_MASK;
+		f->ipvs.flags ^= 0x100; /* IP_VS_CONN_F_INACTIVE */
 		return;
 	}
 	random_protocol_state(r, &f->key, &f->ct);
