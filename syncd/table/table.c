@@ -130,6 +130,7 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 	struct sent was;
 
 	if (!dead && rec->len == len && memcmp(rec->bytes, flow, len) == 0) {
+		bits_on_put(rec);
 		if (queue == TABLE_WIRE)
 			hold_touch(t, rec); /* confirmed, so newer than any older news */
 		else
@@ -145,6 +146,7 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 		return -ENOMEM;
 	rec = slot->rec;
 	rec->flags &= (uint8_t)~REC_TOMBSTONE;
+	bits_on_put(rec);
 	t->live += dead;
 	if (queue == TABLE_WIRE)
 		changed_here(t, rec, was);
@@ -193,6 +195,7 @@ static int put_new(struct table *t, struct place at, uint64_t hash, const uint8_
 	if (err)
 		return err;
 	t->live++;
+	bits_on_put(rec);
 	if (queue == TABLE_WIRE)
 		changed_here(t, rec, (struct sent){0});
 	else

@@ -22,6 +22,8 @@ enum record_flag {
 	REC_TOMBSTONE = 1 << 2,	  /* deleted; bytes are the key */
 	REC_SENT = 1 << 3,	  /* with REC_WIRE: counts among the sent */
 	REC_GRAVE = 1 << 4,	  /* its hash is among the graves */
+	REC_SEEN = 1 << 5,	  /* enum table_bit */
+	REC_SUSPECT = 1 << 6,
 };
 
 struct record {
@@ -179,6 +181,14 @@ void hold_release(struct table *t, struct place at);
 
 /* Frees at most n tombstones that only a hold now ended had kept. */
 void hold_purge(struct table *t, size_t n);
+
+/* ---- bits.c ---- */
+
+/* The flow has just been put, changed or not. */
+static inline void bits_on_put(struct record *rec)
+{
+	rec->flags = (uint8_t)((rec->flags | REC_SEEN) & ~REC_SUSPECT);
+}
 
 /* ---- table.c ---- */
 
