@@ -57,16 +57,21 @@ void peers_set_keys(struct peers *p, const struct group_key *key, size_t n);
  * Opens a datagram: header, key, tag, replay window of control. Returns the payload's length with
  * *from and *h set; otherwise -errno and nothing has changed but a counter of the caller's:
  * -EBADMSG malformed, -EPROTONOSUPPORT version, -ENOKEY unknown key id, -EKEYREJECTED bad tag,
- * -ELOOP own datagram come back, -EEXIST control seen already, -EUSERS too many unproven sessions,
- * -EADDRINUSE another session with this node's own id (proven: an alarm; see peers_impostor).
+ * -ELOOP own datagram come back, -EEXIST control seen already, -EADDRINUSE authentic but with this
+ * node's own id (an alarm only once proven: see peers_impostor). payload holds len bytes.
+ *
+ * An opened datagram is authentic, not fresh: unless (*from)->proven, act on nothing but hellos,
+ * and on those by peers_on_hello only. A pointer to an unproven session is valid until the next
+ * call.
  */
 int peers_open(struct peers *p, const uint8_t *dgram, size_t len, uint64_t now_us, uint8_t *payload,
 	       struct frame_header *h, struct peer **from);
 
 /*
  * Takes in a hello. wall_us is the wall clock at now_us. Returns 1 where the peer was not proven
- * before and is now, 0 otherwise. A newly proven session displaces the node's former one:
- * peers_displaced tells.
+ * before and is now, 0 otherwise. It is proven by an echo of this session with a control counter
+ * sent within FRESH_US, and from then on speaks for its node alone: the node's former session ends.
+ * An unproven one's words are not taken, but for its name.
  */
 int peers_on_hello(struct peers *p, struct peer *from, const struct hello *h,
 		   uint64_t control_counter, uint64_t now_us, uint64_t wall_us);
@@ -74,12 +79,13 @@ int peers_on_hello(struct peers *p, struct peer *from, const struct hello *h,
 /* Notes that a control datagram with this counter was sent: echoes are judged by it. */
 void peers_control_sent(struct peers *p, uint64_t counter, uint64_t now_us);
 
-/* Fills the echoes of an own hello. */
+/* Fills the echoes of an own hello: every session heard lately, proven ones first. */
 void peers_fill_echoes(const struct peers *p, struct hello *out, uint64_t now_us);
 
 /*
  * Ages: unproves who has not echoed for FRESH_US, forgets who was not heard for PEER_DEAD_US. For
- * each session that ends (aged or displaced) calls gone before it is freed.
+ * each session that was ever proven and has ended (aged, or displaced since the last tick) calls
+ * gone before it is forgotten.
  */
 void peers_tick(struct peers *p, uint64_t now_us, void (*gone)(void *ctx, const struct peer *who),
 		void *ctx);

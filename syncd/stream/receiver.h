@@ -21,8 +21,10 @@ struct receiver_stats {
 struct receiver *receiver_new(uint16_t node, uint64_t session, uint64_t last, uint64_t random_seed);
 void receiver_free(struct receiver *r);
 
-/* Takes an opened payload (copied). Returns 1 kept, 0 a duplicate, -ENOBUFS where beyond the
- * buffer. */
+/*
+ * Takes an opened payload (copied). Returns 1 kept, 0 a duplicate, -ENOBUFS where beyond the buffer
+ * (not seen: a repetition is welcome), -EMSGSIZE where longer than any datagram.
+ */
 int receiver_on_data(struct receiver *r, uint64_t counter, const uint8_t *payload, size_t len,
 		     uint64_t now_us);
 
@@ -39,7 +41,10 @@ void receiver_on_tail(struct receiver *r, uint64_t last, uint64_t oldest, uint64
 /* Another receiver's nak of the same stream: suppresses ours for the same counters. */
 void receiver_on_foreign_nak(struct receiver *r, const struct nak *n, uint64_t now_us);
 
-/* Fills a nak that is due. Returns true where there is one; *next_us: when to ask again. */
+/*
+ * Fills a nak that is due. Returns true where there is one; *next_us: when to ask again, which is
+ * now_us where one nak did not hold all that is due. UINT64_MAX: nothing is missing.
+ */
 bool receiver_nak(struct receiver *r, uint64_t now_us, struct nak *out, uint64_t *next_us);
 
 /* Gives up on all gaps: what is kept beyond them comes from receiver_next with gap set. */
@@ -47,6 +52,8 @@ void receiver_give_up_gaps(struct receiver *r);
 
 uint64_t receiver_applied(const struct receiver *r); /* counter last handed out */
 uint64_t receiver_last(const struct receiver *r);    /* highest known to exist */
+
+/* Datagrams beyond receiver_applied that can be taken; what a Status says. */
 uint32_t receiver_window(const struct receiver *r);
 uint64_t receiver_session(const struct receiver *r);
 const struct receiver_stats *receiver_stats(const struct receiver *r);

@@ -66,7 +66,10 @@ void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us);
 /* The receiver's session is over. */
 void sender_forget(struct sender *s, uint16_t node, uint64_t session);
 
-/* Datagrams that may be sent now without outrunning the receivers that have a vote. */
+/*
+ * Datagrams that may be sent now without outrunning the receivers that have a vote, or what is kept
+ * to repair their losses. Where nobody has one, a turn's fair share.
+ */
 size_t sender_window(const struct sender *s, uint64_t now_us);
 
 /* Smallest counter installed in the kernels of all receivers with a vote; sender_last without any.

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * This node's own stream. Sealed datagrams are kept in one ring of bytes with an index by counter,
+ * so that a retransmit is the very datagram that was sent and no counter is ever sealed twice.
+ * Receivers are known by their statuses; those with a vote hold the window, and one that holds the
+ * others up for too long loses its vote until it has kept up again for a while.
+ *
+ * Called by the engine. Knows nothing of sockets, roles or what a payload means.
+ */
+#include "syncd/stream/sender.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	RECEIVERS_MAX = 2 * NODES_MAX, /* a node's former session may linger beside its new one */
+	DATAGRAM_MIN = 1024,	       /* any flow fits, with room for what frames it */
+	RETRANSMITS_MAX = 256,	       /* in answer to one nak; the rest is asked for again */
+	WINDOW_ALONE = 1024,	       /* a turn's share where nobody's window limits */
+	KEEPS_UP = REORDER_MAX / 8,    /* datagrams behind that still count as keeping up */
+	EARN_SHIFT_MAX = 5,
+	DEBT_RECOVERY = 4, /* waiting is forgotten so many times slower than it is charged */
+};
+
+#define EARN_US	   (1 * S_US)	 /* keeping up for so long earns the first lost vote back */
+#define ACCOUNT_US (100 * MS_US) /* a longer silence is our own pause and charged to nobody */
+
+struct kept {
+	size_t offset;
+	uint32_t len;
+	uint64_t resent_us; /* 0: never */
+};
+
+struct follower {
+	bool used, vote, known_to_stall;
+	uint16_t node;
+	uint64_t session;
+	uint64_t applied, installed, right_edge;
+	uint64_t heard_us;
+	uint64_t even_since_us; /* keeps up since; 0: does not */
+	uint64_t debt_us;	/* time the others have waited for it */
+	unsigned losses;	/* of its vote */
+};
+
+struct sender {
+	struct sender_config cfg;
+	struct sender_io io;
+	struct sender_stats stats;
+	struct seal_key key;
+	uint16_t key_id;
+	size_t datagram_max;
+
+	uint64_t last_data, last_control;
+	uint64_t oldest;   /* counter; last_data + 1 where nothing is kept */
+	struct kept *kept; /* by counter % cfg.retain */
+	uint8_t *ring;
+	size_t ring_len, head;
+
+	struct follower follower[RECEIVERS_MAX];
+	uint64_t accounted_us;
+
+	uint8_t scratch[DATAGRAM_MAX];
+};
+
+struct sender *sender_new(const struct sender_config *cfg, const struct sender_io *io)
+{
+	struct sender *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->cfg = *cfg;
+	s->io = *io;
+	if (s->cfg.retain == 0 || s->cfg.retain > RETAIN_MAX)
+		s->cfg.retain = RETAIN_MAX;
+	/* Two of the largest, so that wrapping round never meets itself. */
+	s->ring_len = s->cfg.retain_bytes > 2 * (size_t)DATAGRAM_MAX ? s->cfg.retain_bytes
+								     : 2 * (size_t)DATAGRAM_MAX;
+	s->kept = calloc(s->cfg.retain, sizeof(*s->kept));
+	s->ring = malloc(s->ring_len);
+	if (!s->kept || !s->ring) {
+		sender_free(s);
+		return NULL;
+	}
+	s->oldest = 1;
+	s->datagram_max = DATAGRAM_START;
+	sender_set_key(s, &cfg->key);
+	return s;
+}
+
+void sender_free(struct sender *s)
+{
+	if (!s)
+		return;
+	free(s->kept);
+	free(s->ring);
+	free(s);
+}
+
+void sender_set_key(struct sender *s, const struct group_key *key)
+{
+	if (s->cfg.insecure) {
+		seal_key_insecure(&s->key);
+		s->key_id = 0;
+		return;
+	}
+	seal_key_derive(&s->key, key, s->cfg.node, s->cfg.session);
+	s->key_id = key->id;
+}
+
+void sender_set_datagram_max(struct sender *s, uint32_t len_bytes)
+{
+	s->datagram_max = len_bytes < DATAGRAM_MIN   ? DATAGRAM_MIN
+			  : len_bytes > DATAGRAM_MAX ? DATAGRAM_MAX
+						     : len_bytes;
+}
+
+size_t sender_payload_max(const struct sender *s)
+{
+	return s->datagram_max - FRAME_OVERHEAD;
+}
+
+uint8_t *sender_payload(struct sender *s)
+{
+	return s->scratch + FRAME_HEADER_LEN;
+}
+
+/* ---- sending and keeping ----------------------------------------------------------------- */
+
+static struct kept *kept_at(const struct sender *s, uint64_t counter)
+{
+	return &s->kept[counter % s->cfg.retain];
+}
+
+static void evict_oldest(struct sender *s)
+{
+	s->oldest++;
+}
+
+static bool keeps_any(const struct sender *s)
+{
+	return s->oldest <= s->last_data;
+}
+
+/* Makes room for len contiguous bytes and returns their offset. The oldest always lie just ahead of
+ * head. */
+static size_t ring_reserve(struct sender *s, size_t len)
+{
+	if (s->head + len > s->ring_len) {
+		while (keeps_any(s) && kept_at(s, s->oldest)->offset >= s->head)
+			evict_oldest(s);
+		s->head = 0;
+	}
+	while (keeps_any(s)) {
+		const struct kept *k = kept_at(s, s->oldest);
+
+		if (k->offset < s->head || k->offset >= s->head + len)
+			break;
+		evict_oldest(s);
+	}
+	return s->head;
+}
+
+static void keep(struct sender *s, uint64_t counter, const uint8_t *dgram, size_t len)
+{
+	struct kept *k = kept_at(s, counter);
+
+	if (counter - s->oldest >= s->cfg.retain)
+		evict_oldest(s);
+	k->offset = ring_reserve(s, len);
+	k->len = (uint32_t)len;
+	k->resent_us = 0;
+	memcpy(s->ring + k->offset, dgram, len);
+	s->head = k->offset + len;
+	s->last_data = counter;
+}
+
+static size_t seal_scratch(struct sender *s, enum frame_kind kind, uint64_t counter, size_t len)
+{
+	const struct frame_header h = {
+		.kind = (uint8_t)kind,
+		.key_id = s->key_id,
+		.node = s->cfg.node,
+		.session = s->cfg.session,
+		.counter = counter,
+	};
+
+	assert(len + FRAME_OVERHEAD <= sizeof(s->scratch));
+	return seal(&s->key, &h, s->scratch, len);
+}
+
+uint64_t sender_data(struct sender *s, size_t len, uint64_t now_us)
+{
+	uint64_t counter = s->last_data + 1;
+	size_t n = seal_scratch(s, FRAME_DATA, counter, len);
+
+	(void)now_us;
+	keep(s, counter, s->scratch, n);
+	s->stats.data++;
+	s->stats.data_bytes += n;
+	s->io.send(s->io.ctx, s->scratch, n);
+	return counter;
+}
+
+uint64_t sender_control(struct sender *s, size_t len, uint64_t now_us)
+{
+	uint64_t counter = ++s->last_control;
+	size_t n = seal_scratch(s, FRAME_CONTROL, counter, len);
+
+	(void)now_us;
+	s->stats.control++;
+	s->stats.control_bytes += n;
+	s->io.send(s->io.ctx, s->scratch, n);
+	return counter;
+}
+
+uint64_t sender_last(const struct sender *s)
+{
+	return s->last_data;
+}
+
+uint64_t sender_oldest(const struct sender *s)
+{
+	return s->oldest;
+}
+
+/* Returns how many were sent, at most budget. */
+static unsigned resend_range(struct sender *s, uint64_t first, uint64_t last, unsigned budget,
+			     uint64_t now_us)
+{
+	unsigned sent = 0;
+
+	for (uint64_t c = first; c <= last && sent < budget; c++) {
+		struct kept *k = kept_at(s, c);
+
+		if (k->resent_us != 0 && now_us - k->resent_us < NAK_LINGER_US)
+			continue;
+		k->resent_us = now_us;
+		s->stats.retransmits++;
+		s->stats.retransmit_bytes += k->len;
+		s->io.send(s->io.ctx, s->ring + k->offset, k->len);
+		sent++;
+	}
+	return sent;
+}
+
+void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us)
+{
+	unsigned budget = RETRANSMITS_MAX;
+
+	if (n->node != s->cfg.node || n->session != s->cfg.session)
+		return;
+	for (uint32_t i = 0; i < n->n && budget > 0; i++) {
+		uint64_t first = n->missing[i].first, last = s->last_data;
+
+		if (n->missing[i].count == 0 || first == 0 || first > last)
+			continue;
+		if (n->missing[i].count - 1 < last - first)
+			last = first + n->missing[i].count - 1;
+		if (first < s->oldest) {
+			s->stats.nak_gone += (last < s->oldest ? last + 1 : s->oldest) - first;
+			first = s->oldest;
+		}
+		budget -= resend_range(s, first, last, budget, now_us);
+	}
+}
+
+/* ---- receivers and the window ------------------------------------------------------------ */
+
+/* Datagrams that this receiver can take beyond the last sent, and that can be kept for it. */
+static int64_t follower_room(const struct sender *s, const struct follower *f)
+{
+	int64_t room = (int64_t)(f->right_edge - s->last_data);
+	uint64_t first = f->applied + 1;
+	int64_t keep_room, bytes_room;
+	size_t used;
+
+	if (first > s->last_data || first < s->oldest)
+		return room; /* needs nothing, or what it needs is gone: keeping more is no help */
+	keep_room = (int64_t)(s->cfg.retain / 4 * 3) - (int64_t)(s->last_data - f->applied);
+	used = (s->head + s->ring_len - kept_at(s, first)->offset) % s->ring_len;
+	bytes_room = ((int64_t)(s->ring_len / 4 * 3) - (int64_t)used) / (int64_t)s->datagram_max;
+	if (keep_room < room)
+		room = keep_room;
+	return bytes_room < room ? bytes_room : room;
+}
+
+static void take_vote(struct sender *s, struct follower *f)
+{
+	f->vote = false;
+	f->known_to_stall = true;
+	f->even_since_us = 0;
+	f->debt_us = 0;
+	f->losses++;
+	s->stats.left_behind++;
+}
+
+/* Charges the time since the last call to those that hold others up. */
+static void account(struct sender *s, uint64_t now_us)
+{
+	uint64_t dt = now_us - s->accounted_us;
+	size_t free_voters = 0;
+
+	if (s->accounted_us == 0 || now_us < s->accounted_us || dt > ACCOUNT_US)
+		dt = 0;
+	s->accounted_us = now_us;
+	if (dt == 0)
+		return;
+	for (size_t i = 0; i < RECEIVERS_MAX; i++)
+		if (s->follower[i].vote && follower_room(s, &s->follower[i]) > 0)
+			free_voters++;
+	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
+		struct follower *f = &s->follower[i];
+
+		if (!f->vote)
+			continue;
+		if (free_voters > 0 && follower_room(s, f) <= 0)
+			f->debt_us += dt;
+		else
+			f->debt_us -=
+				f->debt_us < dt / DEBT_RECOVERY ? f->debt_us : dt / DEBT_RECOVERY;
+		if (f->debt_us > s->cfg.stall_us)
+			take_vote(s, f);
+	}
+}
+
+static struct follower *follower_find(struct sender *s, uint16_t node, uint64_t session)
+{
+	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
+		struct follower *f = &s->follower[i];
+
+		if (f->used && f->node == node && f->session == session)
+			return f;
+	}
+	return NULL;
+}
+
+/* A free place, or that of the one without a vote that was silent longest. */
+static struct follower *follower_place(struct sender *s)
+{
+	struct follower *oldest = NULL;
+
+	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
+		struct follower *f = &s->follower[i];
+
+		if (!f->used)
+			return f;
+		if (!f->vote && (!oldest || f->heard_us < oldest->heard_us))
+			oldest = f;
+	}
+	return oldest;
+}
+
+/* Gives the vote to a newcomer that keeps up, and back to one that has done so for long enough. */
+static void consider_vote(const struct sender *s, struct follower *f, uint64_t now_us)
+{
+	unsigned shift = f->losses > EARN_SHIFT_MAX ? EARN_SHIFT_MAX : f->losses;
+	uint64_t earn_us = EARN_US << (shift > 0 ? shift - 1 : 0);
+
+	if (s->last_data - f->applied > KEEPS_UP) {
+		f->even_since_us = 0;
+		return;
+	}
+	if (f->even_since_us == 0)
+		f->even_since_us = now_us;
+	if (!f->known_to_stall || now_us - f->even_since_us >= earn_us)
+		f->vote = true;
+}
+
+void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const struct status *st,
+		      uint64_t now_us)
+{
+	struct follower *f;
+	uint32_t window = st->window < REORDER_MAX ? st->window : REORDER_MAX;
+
+	if (st->node != s->cfg.node || st->session != s->cfg.session ||
+	    st->applied > s->last_data || st->installed > s->last_data)
+		return;
+	account(s, now_us);
+	f = follower_find(s, node, session);
+	if (!f) {
+		f = follower_place(s);
+		if (!f)
+			return;
+		*f = (struct follower){.used = true, .node = node, .session = session};
+	}
+	f->heard_us = now_us;
+	if (st->applied < f->applied)
+		return; /* overtaken on its way */
+	f->applied = st->applied;
+	f->installed = st->installed;
+	f->right_edge = st->applied + window;
+	if (!f->vote)
+		consider_vote(s, f, now_us);
+}
+
+void sender_forget(struct sender *s, uint16_t node, uint64_t session)
+{
+	struct follower *f = follower_find(s, node, session);
+
+	if (f)
+		*f = (struct follower){0};
+}
+
+size_t sender_window(const struct sender *s, uint64_t now_us)
+{
+	int64_t window = WINDOW_ALONE;
+	bool limited = false;
+
+	(void)now_us;
+	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
+		int64_t room;
+
+		if (!s->follower[i].vote)
+			continue;
+		room = follower_room(s, &s->follower[i]);
+		if (!limited || room < window)
+			window = room;
+		limited = true;
+	}
+	return window > 0 ? (size_t)window : 0;
+}
+
+uint64_t sender_installed_everywhere(const struct sender *s)
+{
+	uint64_t least = s->last_data;
+
+	for (size_t i = 0; i < RECEIVERS_MAX; i++)
+		if (s->follower[i].vote && s->follower[i].installed < least)
+			least = s->follower[i].installed;
+	return least;
+}
+
+void sender_tick(struct sender *s, uint64_t now_us)
+{
+	account(s, now_us);
+	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
+		struct follower *f = &s->follower[i];
+
+		if (f->used && now_us > f->heard_us && now_us - f->heard_us > PEER_DEAD_US)
+			*f = (struct follower){0};
+	}
+}
+
+const struct sender_stats *sender_stats(const struct sender *s)
+{
+	return &s->stats;
+}
