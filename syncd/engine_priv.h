@@ -14,7 +14,7 @@ enum {
 	SUBMIT_PER_TICK = 4096,	  /* kernel operations a turn may submit */
 	REPAIR_SHARE = 5,	  /* one datagram in so many is repair's while live changes wait */
 	APPLIED_PER_STATUS = 256, /* datagrams applied before a status is due at once */
-	SWEEP_SLICE_FLOWS = 64,	  /* flows one slice of a sweep aims at */
+	SLICE_FLOWS = 64,	  /* flows that one slice of hash space aims at */
 	SINK_BACKLOG = 16384,	  /* operations a sink may have pending before the tables wait */
 	ENCODER_VERSION = 1,
 	FAULTS_MAX = 4,
@@ -40,12 +40,17 @@ struct timed_list {
 	size_t cap, head, n;
 };
 
-/* One pass over a table in slices of hash space, submitting one operation for each flow. */
+/* Hash space cut into equal slices of some SLICE_FLOWS flows. */
+struct slices {
+	uint8_t depth;
+	uint64_t next; /* of 2^depth */
+};
+
+/* One pass over a table in slices, submitting one operation for each flow. */
 struct sweep {
 	bool running;
 	enum sink_op op;
-	uint8_t depth;
-	uint64_t slice; /* next, of 2^depth */
+	struct slices at;
 };
 
 struct group {
@@ -171,6 +176,8 @@ void reconcile_on_dump_end(void *ctx, int err);
 bool kernel_is_drained(struct engine *e);
 
 /* sweep.c */
+void slices_init(struct slices *s, const struct table *t);
+bool slices_next(struct slices *s, struct hash_range *out); /* false: past the last */
 void sweep_start(struct group *g, struct sweep *s, enum sink_op op);
 void sweep_step(struct engine *e, struct group *g, struct sweep *s, size_t *budget);
 void lease_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *next_us);

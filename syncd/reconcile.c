@@ -94,27 +94,38 @@ static int collect_unseen(void *ctx, uint64_t hash, const uint8_t *flow, size_t 
  * What the table has and the dump had not: the active's kernel is right, but for its first dump of
  * a term, when it may lack what the table was told to install; a standby's table is right.
  */
+static void judge_one(struct engine *e, struct group *g, bool deletes, const uint8_t *key,
+		      size_t len)
+{
+	(void)table_bit_set(g->table, key, len, TABLE_SEEN);
+	if (deletes) {
+		(void)table_del(g->table, key, len, TABLE_WIRE);
+		return;
+	}
+	(void)table_kernel_again(g->table, key, len);
+	e->counters.reinstalled++;
+}
+
 static void judge_unseen(struct engine *e, struct group *g, enum flow_kind kind)
 {
-	static const struct hash_range all = {0, 0};
-	struct unseen u = {.kind = kind};
 	bool deletes = g->role == ROLE_ACTIVE && g->complete;
+	struct unseen u = {.kind = kind};
+	struct slices s;
+	struct hash_range r;
 
 	if (!deletes && !group_installs(g))
 		return;
-	do {
-		u.n = 0;
-		(void)table_walk_without(g->table, all, TABLE_SEEN, collect_unseen, &u);
-		for (size_t i = 0; i < u.n; i++) {
-			(void)table_bit_set(g->table, u.key[i].key, u.key[i].len, TABLE_SEEN);
-			if (deletes) {
-				(void)table_del(g->table, u.key[i].key, u.key[i].len, TABLE_WIRE);
-			} else {
-				(void)table_kernel_again(g->table, u.key[i].key, u.key[i].len);
-				e->counters.reinstalled++;
-			}
-		}
-	} while (u.n > 0);
+	/* By slices: the table must not change while it is walked, nor be walked from its start
+	 * again. */
+	slices_init(&s, g->table);
+	while (slices_next(&s, &r)) {
+		do {
+			u.n = 0;
+			(void)table_walk_without(g->table, r, TABLE_SEEN, collect_unseen, &u);
+			for (size_t i = 0; i < u.n; i++)
+				judge_one(e, g, deletes, u.key[i].key, u.key[i].len);
+		} while (u.n > 0);
+	}
 }
 
 static void group_dumped(struct engine *e, struct group *g)

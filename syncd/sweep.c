@@ -9,13 +9,29 @@
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
 
-void sweep_start(struct group *g, struct sweep *s, enum sink_op op)
+void slices_init(struct slices *s, const struct table *t)
 {
-	size_t slices = table_count(g->table) / SWEEP_SLICE_FLOWS;
+	size_t slices = table_count(t) / SLICE_FLOWS;
 
-	*s = (struct sweep){.running = true, .op = op};
+	*s = (struct slices){0};
 	while (slices >> s->depth && s->depth < 24)
 		s->depth++;
+}
+
+bool slices_next(struct slices *s, struct hash_range *out)
+{
+	if (s->next >> s->depth)
+		return false;
+	out->depth = s->depth;
+	out->lo = s->depth ? s->next << (64 - s->depth) : 0;
+	s->next++;
+	return true;
+}
+
+void sweep_start(struct group *g, struct sweep *s, enum sink_op op)
+{
+	*s = (struct sweep){.running = true, .op = op};
+	slices_init(&s->at, g->table);
 }
 
 struct sweep_walk {
@@ -41,13 +57,15 @@ static int sweep_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len
 void sweep_step(struct engine *e, struct group *g, struct sweep *s, size_t *budget)
 {
 	struct sweep_walk w = {.e = e, .op = s->op};
-	struct hash_range r = {.depth = s->depth};
+	struct hash_range r;
 
 	while (s->running && w.n < *budget && path_kernel_has_room(e)) {
-		r.lo = s->depth ? s->slice << (64 - s->depth) : 0;
-		if (table_walk(g->table, r, sweep_flow, &w))
-			break; /* no room: the slice is done again, which does no harm */
-		s->running = ++s->slice < (1ull << s->depth);
+		if (!slices_next(&s->at, &r)) {
+			s->running = false;
+		} else if (table_walk(g->table, r, sweep_flow, &w)) {
+			s->at.next--; /* no room: the slice is done again, which does no harm */
+			break;
+		}
 	}
 	*budget -= w.n < *budget ? w.n : *budget;
 }
@@ -71,15 +89,15 @@ void lease_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *nex
 	if (!s->running && e->now.mono_us >= g->lease_next_us) {
 		sweep_start(g, s, SINK_RENEW);
 		g->lease_next_us = e->now.mono_us + lease_us / 2;
-		g->lease_slice_us = lease_us / 4 >> s->depth;
+		g->lease_slice_us = lease_us / 4 >> s->at.depth;
 		g->lease_slice_next_us = e->now.mono_us;
 	}
 	if (s->running && e->now.mono_us >= g->lease_slice_next_us) {
 		uint64_t behind_us = e->now.mono_us - g->lease_slice_next_us;
 		uint64_t due = 1 + (g->lease_slice_us ? behind_us / g->lease_slice_us : 1u << 20);
-		uint64_t stop = s->slice + due;
+		uint64_t stop = s->at.next + due;
 
-		while (s->running && s->slice<stop && * budget> 0 && path_kernel_has_room(e)) {
+		while (s->running && s->at.next<stop && * budget> 0 && path_kernel_has_room(e)) {
 			size_t one = 1;
 
 			sweep_step(e, g, s, &one);
