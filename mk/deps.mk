@@ -1,7 +1,7 @@
 # Debian packages. `make deps` installs what build, tests and the main drill need and is missing;
 # `make deps-dev` what the rest needs. Services of the packages are kept from starting.
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libmnl-dev \
-	libnetfilter-conntrack-dev libsodium-dev libev-dev libconfuse-dev libjansson-dev \
+	libnetfilter-conntrack-dev libsodium-dev libev-dev libjansson-dev \
 	libxxhash-dev libzstd-dev libbpf-dev libmicrohttpd-dev libcap-ng-dev libseccomp-dev \
 	libsystemd-dev check keepalived conntrackd conntrack nftables iproute2 procps python3-minimal
 DEPS_DEV := clang clang-format clang-tidy cppcheck shellcheck llvm libclang-rt-14-dev bpftool \

@@ -10,7 +10,7 @@ ifeq ($(CI),true)
 WARN += -Werror
 endif
 
-PKGS    := libmnl libprotobuf-c libsodium libconfuse jansson libxxhash libzstd libmicrohttpd \
+PKGS    := libmnl libprotobuf-c libsodium jansson libxxhash libzstd libmicrohttpd \
 	   libcap-ng libseccomp libsystemd
 PKG_CFLAGS := $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDLIBS  := $(shell $(PKG) --libs $(PKGS) 2>/dev/null) -lev -lm -lpthread

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The configuration: what is read, what is refused and in which words, and printing it again. */
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "syncd/base/config.h"
+#include "syncd/base/config_table.h"
+
+#define NODE  "node lb-a { id = 1 }\n"		      /* line 1 */
+#define LINK  "link sync0 { interface = \"eth2\" }\n" /* line 2 */
+#define KEY   "key 1 { file = \"/k/1.key\" }\n"	      /* line 3 */
+#define GROUP "group web { id = 1 }\n"		      /* line 4 */
+#define BASE  NODE LINK KEY GROUP
+
+static struct config *parse(const char *text)
+{
+	char err[CONFIG_ERROR_MAX];
+	struct config *c = NULL;
+	const int rc = config_parse(text, "t.conf", &c, err);
+
+	ck_assert_msg(rc == 0, "%s", err);
+	return c;
+}
+
+/* Each: a file, and what its error must say, in this order. */
+static const struct {
+	const char *text, *says[4];
+} refused[] = {
+	{BASE "colour = red\n", {"t.conf:5:", "'colour'", "allowed:", "runtime_dir"}},
+	{BASE "limits { max_flow = 7 }\n", {"t.conf:5:", "'max_flow'", "limits", "max_flows"}},
+	{BASE "limit { }\n", {"t.conf:5:", "'limit'", "allowed:", "limits"}},
+	/* missing closing braces: at the end, in the middle, of a list */
+	{BASE "limits {\n retain = 100\n", {"t.conf:5:", "limits", "}"}},
+	{NODE "link a {\n interface = eth0\n" KEY GROUP, {"t.conf:2:", "link", "}"}},
+	{BASE "conntrack {\n protocols = { tcp\n lease_s = 99 }\n",
+	 {"t.conf:7:", "protocols", "line 6"}},
+	{BASE "}\n", {"t.conf:5:", "} closes nothing"}},
+	/* duplicates */
+	{BASE "limits { retain = 16\n retain = 16 }\n",
+	 {"t.conf:6:", "'retain'", "twice", "line 5"}},
+	{BASE "insecure = false\ninsecure = false\n",
+	 {"t.conf:6:", "'insecure'", "twice", "line 5"}},
+	{BASE "ipvs { }\nipvs { }\n", {"t.conf:6:", "'ipvs'", "twice", "line 5"}},
+	{BASE "group web { id = 2 }\n", {"t.conf:5:", "'group web'", "twice", "line 4"}},
+	{BASE "key 1 { file = /x }\n", {"t.conf:5:", "'key 1'", "twice", "line 3"}},
+	/* references */
+	{BASE "sync {\n links = { sync1 }\n}\n", {"t.conf:6:", "'links'", "'sync1'", "allowed:"}},
+	{BASE "sync {\n key = 9\n}\n", {"t.conf:6:", "'key'", "no key 9", "allowed:"}},
+	{BASE "sync { links = { sync0, sync0 } }\n", {"t.conf:5:", "'sync0'", "twice"}},
+	/* values */
+	{BASE "limits {\n retain = 1\n}\n", {"t.conf:6:", "'retain'", "'1'", "16 to 16384"}},
+	{BASE "limits {\n retain = 16385\n}\n", {"t.conf:6:", "'16385'", "16 to 16384"}},
+	{BASE "limits {\n retain = -1\n}\n", {"t.conf:6:", "'-1'", "16 to 16384"}},
+	{BASE "limits {\n retain = 99999999999999999999\n}\n", {"t.conf:6:", "16 to 16384"}},
+	{BASE "limits {\n retain = 100k\n}\n", {"t.conf:6:", "'100k'", "a number"}},
+	{BASE "insecure = maybe\n", {"t.conf:5:", "'maybe'", "true or false"}},
+	{BASE "log = loud\n", {"t.conf:5:", "'loud'", "error, warning"}},
+	{BASE "conntrack { protocols = { tcp, gre } }\n", {"t.conf:5:", "'gre'", "tcp, udp"}},
+	{BASE "conntrack { label_mask = 0x1 }\n", {"t.conf:5:", "'0x1'", "hexadecimal"}},
+	{BASE "conntrack { lease_s = { 100, 200 } }\n", {"t.conf:5:", "'lease_s'", "list"}},
+	{BASE "conntrack { leave_out = { 10.0.0.1/8 } }\n",
+	 {"t.conf:5:", "10.0.0.1/8", "host bits"}},
+	{BASE "group b { id = 2 ports = { 90-80 } }\n", {"t.conf:5:", "'90-80'", "FIRST-LAST"}},
+	{BASE "group b { id = 2 marks = { 3/2 } }\n", {"t.conf:5:", "'3/2'", "mask"}},
+	{BASE "limits { retain = }\n", {"t.conf:5:", "'retain'", "missing"}},
+	/* whatever looks like an expansion */
+	{BASE "journal {\n dir = \"/var/${HOME}\"\n}\n", {"t.conf:6:", "${...}", "not expanded"}},
+	{BASE "journal {\n dir = ${HOME}\n}\n", {"t.conf:6:", "${...}", "not expanded"}},
+	{BASE "journal {\n dir = '${HOME}'\n}\n", {"t.conf:6:", "${...}", "not expanded"}},
+	/* sections as a whole */
+	{LINK KEY GROUP, {"t.conf:1:", "no node"}},
+	{NODE KEY GROUP, {"t.conf:1:", "no link"}},
+	{NODE LINK GROUP, {"t.conf:1:", "no key", "genkey"}},
+	{NODE LINK KEY, {"t.conf:1:", "no group"}},
+	{BASE "insecure = true\n", {"t.conf:5:", "insecure", "keys"}},
+	{NODE LINK KEY "group web { }\n", {"t.conf:4:", "group", "'id'", "1 to 65535"}},
+	{NODE LINK KEY "group { id = 1 }\n", {"t.conf:4:", "'group'", "needs a name"}},
+	{NODE LINK KEY "group ../x { id = 1 }\n", {"t.conf:4:", "'../x'", "letters"}},
+	{NODE LINK "key one { file = /x }\n" GROUP, {"t.conf:3:", "'one'", "1 to 65535"}},
+	{BASE "ipvs x { }\n", {"t.conf:5:", "'ipvs'", "no name"}},
+	{BASE "group b {\n id = 1\n match = { 192.0.2.1 } }\n", {"t.conf:6:", "id 1", "'web'"}},
+	{BASE "group b { id = 2 }\n", {"t.conf:5:", "everything left"}},
+	{BASE "link x { interface = a }\nlink y { interface = a }\nlink z { interface = a }\n"
+	      "link w { interface = a }\n",
+	 {"t.conf:8:", "'link'", "at most 4"}},
+	{BASE "link x {\n interface = \"interface-too-long\" }\n", {"t.conf:6:", "at most 15"}},
+	{BASE "link x { interface = a\n group = 192.0.2.1 }\n", {"t.conf:6:", "multicast"}},
+	{BASE "link x { interface = a\n group = ff02::1 }\n", {"t.conf:6:", "multicast", "ipv4"}},
+	{BASE "link x { interface = a\n peers = { 192.0.2.0/24 } }\n", {"t.conf:6:", "unicast"}},
+	{BASE "link x { interface = a group = 224.0.0.9\n peers = { 192.0.2.1 } }\n",
+	 {"t.conf:5:", "either group"}},
+	{BASE "keepalived { fifo = tmp/x }\n", {"t.conf:5:", "'fifo'", "absolute path"}},
+	/* syntax */
+	{BASE "limits { retain 7 }\n", {"t.conf:5:", "'retain'"}},
+	{BASE "conntrack { protocols = { tcp udp } }\n", {"t.conf:5:", "'protocols'", "commas"}},
+	{BASE "log = \"info\n", {"t.conf:5:", "not closed"}},
+	{BASE "/* never ends\n", {"t.conf:5:", "comment"}},
+	{BASE "log = info;\n", {"t.conf:5:", "character"}},
+	{BASE "a { b { c { d { e { } } } } }\n", {"t.conf:5:", "nested"}},
+};
+
+START_TEST(test_refused)
+{
+	char err[CONFIG_ERROR_MAX];
+	struct config *c = NULL;
+	const char *at = err;
+
+	ck_assert_int_eq(config_parse(refused[_i].text, "t.conf", &c, err), -EINVAL);
+	ck_assert_ptr_null(c);
+	for (size_t i = 0; i < 4 && refused[_i].says[i] != NULL; i++) {
+		at = strstr(at, refused[_i].says[i]);
+		ck_assert_msg(at != NULL, "'%s' is not in its place in: %s", refused[_i].says[i],
+			      err);
+	}
+	ck_assert_ptr_null(strchr(err, '\n'));
+}
+END_TEST
+
+START_TEST(test_defaults)
+{
+	struct config *c = parse(BASE);
+	struct in_addr group;
+
+	inet_pton(AF_INET, "224.0.0.181", &group);
+	ck_assert_str_eq(c->node.name, "lb-a");
+	ck_assert_uint_eq(c->node.id, 1);
+	ck_assert_str_eq(c->top.runtime_dir, "/run/syncd/lb-a");
+	ck_assert_str_eq(c->top.state_dir, "/var/lib/syncd/lb-a");
+	ck_assert_uint_eq(c->links, 1);
+	ck_assert_uint_eq(c->link[0].port, SYNC_PORT);
+	ck_assert_mem_eq(c->link[0].group.addr.b, &group, 4);
+	ck_assert(c->link[0].ttl_check);
+	ck_assert_uint_eq(c->group[0].install, CONFIG_HOT);
+	ck_assert_uint_eq(c->group[0].ready, CONFIG_FAIL_OPEN);
+	ck_assert(c->group[0].guard);
+	ck_assert(c->conntrack.enabled);
+	ck_assert_uint_eq(c->conntrack.protocols,
+			  1 << CONFIG_TCP | 1 << CONFIG_UDP | 1 << CONFIG_SCTP);
+	ck_assert_uint_eq(c->conntrack.tcp_from, CONFIG_TCP_ESTABLISHED);
+	ck_assert_uint_eq(c->ipvs.backend, CONFIG_IPVS_AUTO);
+	ck_assert_str_eq(c->journal.dir, "");
+	ck_assert_uint_eq(c->metrics.address.addr_len, 0);
+	config_free(c);
+}
+END_TEST
+
+START_TEST(test_order)
+{
+	struct config *c =
+		parse(NODE LINK KEY "link b { interface = eth3 family = ipv6 }\n"
+				    "key 7 { file = '/k/7.key' }\n"
+				    "sync { links = { b, sync0 } key = 7 mode = failover }\n"
+				    "group z { id = 9 instances = { VI_1, VG } }\n"
+				    "group y { id = 3 match = { \"2001:db8::/64\" } }\n");
+
+	ck_assert_str_eq(c->link[0].name, "b");
+	ck_assert_uint_eq(c->link[0].group.addr_len, 16);
+	ck_assert_str_eq(c->link[1].name, "sync0");
+	ck_assert_uint_eq(c->key[0].id, 7);
+	ck_assert_uint_eq(c->key[1].id, 1);
+	ck_assert_uint_eq(c->group[0].id, 3);
+	ck_assert_uint_eq(c->group[1].id, 9);
+	ck_assert_ptr_eq(config_find_group(c, "z"), &c->group[1]);
+	ck_assert_ptr_null(config_find_group(c, "x"));
+	ck_assert_ptr_eq(config_find_instance(c, "VG"), &c->group[1]);
+	ck_assert_ptr_eq(config_find_instance(c, "y"), &c->group[0]);
+	ck_assert_ptr_null(config_find_instance(c, "z"));
+	config_free(c);
+}
+END_TEST
+
+static char *print(const struct config *c)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	ck_assert_ptr_nonnull(f);
+	config_print(c, f);
+	ck_assert_int_eq(fclose(f), 0);
+	return text;
+}
+
+static void round_trip(struct config *c)
+{
+	char *text = print(c), *again;
+	struct config *second = parse(text);
+
+	again = print(second);
+	ck_assert_str_eq(text, again);
+	ck_assert_mem_eq(&c->top, &second->top, sizeof(c->top));
+	ck_assert_mem_eq(&c->conntrack, &second->conntrack, sizeof(c->conntrack));
+	ck_assert_mem_eq(&c->limits, &second->limits, sizeof(c->limits));
+	ck_assert_uint_eq(c->groups, second->groups);
+	ck_assert_mem_eq(c->group, second->group, c->groups * sizeof(*c->group));
+	ck_assert_uint_eq(c->links, second->links);
+	ck_assert_mem_eq(c->link, second->link, c->links * sizeof(*c->link));
+	ck_assert_mem_eq(c->key, second->key, c->keys * sizeof(*c->key));
+	free(text);
+	free(again);
+	config_free(second);
+	config_free(c);
+}
+
+START_TEST(test_round_trip)
+{
+	round_trip(parse(BASE));
+	round_trip(parse(
+		NODE LINK KEY
+		"group g { id = 2 match = { 192.0.2.0/24, \"2001:db8::1\" }\n"
+		" ports = { 80, 8000-8010 } zones = { 0, 5-7 } marks = { 7, 0x10/0xf0 }\n"
+		" install = never guard = off ready = fail-closed servers = { 10.2.0.0/24 } }\n"
+		"conntrack { protocols = { icmp } label_mask = \"00ff10\" lease_s = 60 }\n"
+		"journal { dir = '/a \"b\\c' compress = no }\n"
+		"metrics { address = \"::1\" }\n"));
+}
+END_TEST
+
+/* The example that is installed: read as it is, and it shows each option that there is. */
+START_TEST(test_example)
+{
+	static char text[1 << 16];
+	char err[CONFIG_ERROR_MAX];
+	struct config *c = NULL;
+	FILE *f = fopen("docs/examples/syncd.conf", "re");
+
+	ck_assert_msg(f != NULL, "run from the top of the tree");
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	ck_assert_msg(config_load("docs/examples/syncd.conf", &c, err) == 0, "%s", err);
+	round_trip(c);
+	for (const struct config_section *s = config_sections; s->option != NULL; s++)
+		for (const struct config_option *o = s->option; o->name != NULL; o++) {
+			char word[64];
+
+			snprintf(word, sizeof(word), "%s = ", o->name);
+			ck_assert_msg(strstr(text, word) != NULL, "the example lacks %s %s",
+				      s->name != NULL ? s->name : "", o->name);
+		}
+}
+END_TEST
+
+START_TEST(test_file)
+{
+	char path[] = "/tmp/test_config.XXXXXX", err[CONFIG_ERROR_MAX];
+	struct config *c = NULL;
+	const int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, BASE "\0hidden", sizeof(BASE) + 6), sizeof(BASE) + 6);
+	close(fd);
+	ck_assert_int_eq(config_load(path, &c, err), -EILSEQ);
+	unlink(path);
+	ck_assert_int_eq(config_load(path, &c, err), -ENOENT);
+	ck_assert_msg(strstr(err, path) != NULL && strstr(err, "No such file") != NULL, "%s", err);
+}
+END_TEST
+
+/* No environment, no includes, nothing but the text: comments and quotes in every place. */
+START_TEST(test_syntax)
+{
+	struct config *c = parse("# comment\n// another\n/* and\n a third */ " BASE
+				 "hooks { alarm = \"/a#b//c\" } # ends\n"
+				 "conntrack { protocols = { \"tcp\", udp, } }\n");
+
+	ck_assert_str_eq(c->hooks.alarm, "/a#b//c");
+	ck_assert_uint_eq(c->conntrack.protocols, 1 << CONFIG_TCP | 1 << CONFIG_UDP);
+	config_free(c);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("config");
+	TCase *t = tcase_create("config");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_loop_test(t, test_refused, 0, (int)(sizeof(refused) / sizeof(refused[0])));
+	tcase_add_test(t, test_defaults);
+	tcase_add_test(t, test_order);
+	tcase_add_test(t, test_round_trip);
+	tcase_add_test(t, test_example);
+	tcase_add_test(t, test_file);
+	tcase_add_test(t, test_syntax);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
