@@ -17,6 +17,7 @@ struct entry {
 	size_t key_len, len, sent_len;
 	bool live, counted; /* counted: sent[] is what the others have */
 	bool touched;
+	unsigned bits;	       /* enum table_bit */
 	uint64_t wire, kernel; /* order in the queue; 0: not in it */
 	uint64_t hash;
 };
@@ -121,6 +122,8 @@ static void step_put(struct model *m, enum table_queue queue)
 	size_t len = model_flow(m, e, flow);
 	int ret = table_put(m->t, flow, len, queue);
 
+	if (ret >= 0)
+		e->bits = (e->bits | TABLE_SEEN) & ~TABLE_SUSPECT;
 	if (e->live && e->len == len && memcmp(e->bytes, flow, len) == 0) {
 		ck_assert_int_eq(ret, 0);
 		if (queue == TABLE_WIRE)
@@ -275,6 +278,27 @@ static struct hash_range model_range(struct model *m)
 	return r;
 }
 
+static enum table_bit model_bit(struct model *m)
+{
+	return rng_one_in(m->rng, 2) ? TABLE_SEEN : TABLE_SUSPECT;
+}
+
+static void step_bits(struct model *m)
+{
+	struct entry *e = model_pick(m);
+	enum table_bit bit = model_bit(m);
+
+	if (rng_one_in(m->rng, 50)) {
+		table_bit_clear_all(m->t, bit);
+		for (unsigned i = 0; i < m->n; i++)
+			m->e[i].bits &= ~bit;
+		return;
+	}
+	ck_assert_int_eq(table_bit_set(m->t, e->key, e->key_len, bit), e->live);
+	if (e->live)
+		e->bits |= bit;
+}
+
 static void step_range_sent(struct model *m)
 {
 	struct hash_range r = model_range(m);
@@ -391,6 +415,18 @@ static int check_walked(void *ctx, uint64_t hash, const uint8_t *flow, size_t le
 	return 0;
 }
 
+static void check_without(struct model *m, struct hash_range r)
+{
+	struct walked w = {.m = m, .r = r};
+	enum table_bit bit = model_bit(m);
+	size_t n = 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		n += m->e[i].live && !(m->e[i].bits & bit) && hash_range_has(r, m->e[i].hash);
+	ck_assert_int_eq(table_walk_without(m->t, r, bit, check_walked, &w), 0);
+	ck_assert_uint_eq(w.n, n);
+}
+
 static void check_walk(struct model *m)
 {
 	struct walked w = {.m = m, .r = model_range(m)};
@@ -400,6 +436,7 @@ static void check_walk(struct model *m)
 		n += m->e[i].live && hash_range_has(w.r, m->e[i].hash);
 	ck_assert_int_eq(table_walk(m->t, w.r, check_walked, &w), 0);
 	ck_assert_uint_eq(w.n, n);
+	check_without(m, w.r);
 	size = table_range_size(m->t, w.r);
 	if (w.size <= DATAGRAM_MAX)
 		ck_assert_uint_eq(size, w.size);
@@ -423,6 +460,10 @@ static void check_all(struct model *m)
 			ck_assert_mem_eq(flow, e->bytes, len);
 		}
 		ck_assert_int_eq(table_touched(m->t, e->key, e->key_len), e->touched);
+		for (unsigned bit = TABLE_SEEN; bit <= TABLE_SUSPECT; bit <<= 1)
+			ck_assert_int_eq(
+				table_bit_get(m->t, e->key, e->key_len, (enum table_bit)bit),
+				e->live && e->bits & bit);
 		live += e->live;
 		counted += e->counted;
 		wire += e->wire != 0;
@@ -471,17 +512,23 @@ static void step_rare(struct model *m)
 	}
 }
 
+/* Phases: growth and decline, so that the directory doubles and buckets empty; readers that stand
+ * still, so that the queues grow and have holes. */
 static void model_step(struct model *m, unsigned phase)
 {
 	unsigned what = (unsigned)rng_below(m->rng, 100);
 	enum table_queue queue = (enum table_queue)rng_below(m->rng, 3);
+	bool stalled = phase & 2 && !rng_one_in(m->rng, 20);
 
-	/* phases of growth and decline, so that the directory doubles and buckets empty */
-	if (what < (phase % 2 ? 30u : 55u))
+	if (what < (phase & 1 ? 30u : 50u))
 		step_put(m, queue);
-	else if (what < 75)
+	else if (what < 70)
 		step_del(m, queue);
-	else if (what < 85)
+	else if (what < 73)
+		step_bits(m);
+	else if (stalled)
+		return;
+	else if (what < 84)
 		step_wire(m);
 	else if (what < 95)
 		step_kernel(m);
@@ -497,7 +544,7 @@ void table_model_run(struct rng *rng, const struct table_model_run *run)
 
 	model_init(&m, rng, run);
 	for (unsigned i = 0; i < run->steps; i++) {
-		model_step(&m, i / 2000);
+		model_step(&m, i / 3000);
 		if (i % run->check_every == 0)
 			check_all(&m);
 	}

@@ -6,8 +6,8 @@
 #include "tests/lib/table_model.h"
 
 static const struct table_model_run runs[] = {
-	{.keys = 5, .max_flows = 4, .steps = 60000, .check_every = 7},
-	{.keys = 60, .max_flows = 60, .steps = 60000, .check_every = 50},
+	{.keys = 5, .max_flows = 4, .steps = 40000, .check_every = 7},
+	{.keys = 60, .max_flows = 60, .steps = 40000, .check_every = 50},
 	{.keys = 400, .max_flows = 230, .steps = 40000, .check_every = 100},
 	{.keys = 4000, .max_flows = 3900, .steps = 40000, .check_every = 2000},
 };
