@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include <sodium.h>
+
+#include "proto/digest.h"
+#include "tests/lib/rng.h"
+#include "tests/lib/suite.h"
+
+/* The test vector of SipHash-2-4's authors (Aumasson, Bernstein, 2012, appendix A). */
+START_TEST(test_siphash_vector)
+{
+	struct digest_key k;
+	uint8_t in[15];
+
+	for (uint8_t i = 0; i < 16; i++)
+		k.position[i] = k.content[i] = i;
+	for (uint8_t i = 0; i < 15; i++)
+		in[i] = i;
+	ck_assert_uint_eq(digest_position(&k, in, sizeof(in)), 0xa129ca6149be45e5);
+	ck_assert_uint_eq(digest_content(&k, in, sizeof(in)), 0xa129ca6149be45e5);
+}
+END_TEST
+
+START_TEST(test_derived_keys_differ)
+{
+	uint8_t secret[32] = {9};
+	struct digest_key a, b;
+
+	digest_key_derive(&a, secret);
+	digest_key_derive(&b, secret);
+	ck_assert_mem_eq(a.position, b.position, 16);
+	ck_assert_mem_eq(a.content, b.content, 16);
+	ck_assert_uint_eq(a.id, b.id);
+	ck_assert_mem_ne(a.position, a.content, 16);
+	secret[31] = 1;
+	digest_key_derive(&b, secret);
+	ck_assert_mem_ne(a.position, b.position, 16);
+	ck_assert_mem_ne(a.content, b.content, 16);
+	ck_assert_uint_ne(a.id, b.id);
+}
+END_TEST
+
+/* Any byte of any length changes the hash, and positions fill hash space evenly. */
+START_TEST(test_hash_spreads)
+{
+	enum { BUCKETS = 64, N = 64000 };
+	unsigned bucket[BUCKETS] = {0};
+	uint8_t secret[32] = {1}, bytes[40] = {0};
+	struct digest_key k;
+	struct rng r;
+
+	rng_init_env(&r, "digest");
+	digest_key_derive(&k, secret);
+	for (int i = 0; i < N; i++) {
+		memcpy(bytes, &i, sizeof(i));
+		bucket[digest_position(&k, bytes, sizeof(bytes)) >> 58]++;
+	}
+	for (int i = 0; i < BUCKETS; i++) { /* mean 1000, standard deviation 31 */
+		ck_assert_uint_gt(bucket[i], 800);
+		ck_assert_uint_lt(bucket[i], 1200);
+	}
+	for (int i = 0; i < 10000; i++) {
+		size_t len = 1 + rng_below(&r, sizeof(bytes)), at = rng_below(&r, len);
+		uint64_t before;
+
+		rng_fill(&r, bytes, len);
+		before = digest_content(&k, bytes, len);
+		bytes[at] ^= (uint8_t)(1 + rng_below(&r, 255));
+		ck_assert_uint_ne(digest_content(&k, bytes, len), before);
+		ck_assert_uint_ne(digest_content(&k, bytes, len),
+				  digest_content(&k, bytes, len - 1));
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("digest");
+	TCase *tc = tcase_create("digest");
+
+	if (sodium_init() < 0)
+		return 1;
+	tcase_add_test(tc, test_siphash_vector);
+	tcase_add_test(tc, test_derived_keys_differ);
+	tcase_add_test(tc, test_hash_spreads);
+	suite_add_tcase(s, tc);
+	return suite_run(s);
+}
