@@ -14,9 +14,11 @@ enum flow_event { FLOW_NEW, FLOW_UPDATE, FLOW_DESTROY };
 
 struct source_events {
 	/*
-	 * An event. FLOW_UPDATE may carry only some parts (enum flow_part). live: a destroy of a
-	 * flow whose state and time left say that it did not end by itself (docs/design.md,
-	 * masquerade).
+	 * An event. FLOW_UPDATE may carry only some parts (enum flow_part): the others hold
+	 * defaults. The first one of a flow may be an UPDATE that lacks only parts which the flow
+	 * does not have; one without FLOW_PART_STATE of a flow never seen tells too little to keep.
+	 * live: a destroy of a flow whose state and time left say that it did not end by itself
+	 * (docs/design.md, masquerade). Destroys of flows never reported come too.
 	 */
 	void (*on_event)(void *ctx, enum flow_event what, const struct flow *f, unsigned parts,
 			 bool live);
@@ -49,7 +51,11 @@ struct source_ops {
 	unsigned caps;						  /* enum kernel_cap */
 	int (*listen)(struct source *s, enum source_listen what); /* 0 or -errno */
 	int (*fd)(const struct source *s); /* to poll for reading; -1: none */
-	/* Reads at most `budget` events or records; returns how many, or -errno. */
+	/*
+	 * Reads about `budget` events or records at most; returns how many, or -errno. Call it
+	 * when fd is readable; one that polls by time while it is busy makes fd readable then.
+	 * While a dump runs both kinds get their share.
+	 */
 	int (*poll)(struct source *s, unsigned budget, uint64_t now_us);
 	int (*dump)(struct source
 			    *s); /* begins one; records come through poll. -EBUSY while one runs */
@@ -87,7 +93,7 @@ struct sink_ops {
 	 */
 	int (*submit)(struct sink *s, enum sink_op op, const struct flow *f);
 	int (*flush)(struct sink *s, uint64_t now_us); /* sends the batch. 0 or -errno */
-	int (*fd)(const struct sink *s);
+	int (*fd)(const struct sink *s);	       /* readable while results wait for poll */
 	int (*poll)(struct sink *s,
 		    uint64_t now_us);		 /* reads results; returns how many, or -errno */
 	size_t (*pending)(const struct sink *s); /* submitted and not yet resulted */

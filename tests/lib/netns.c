@@ -37,6 +37,10 @@ int netns_enter(void)
 {
 	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;
+	/* Addresses are usable at once: nobody else can have them here. */
+	(void)netns_sysctl_set("net/ipv6/conf/all/accept_dad", 0);
+	(void)netns_sysctl_set("net/ipv6/conf/default/accept_dad", 0);
+	(void)netns_sysctl_set("net/ipv6/conf/default/dad_transmits", 0);
 	return netns_sh("ip link set lo up") ? -EIO : 0;
 }
 

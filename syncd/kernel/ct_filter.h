@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What of the kernel's connections is synchronised, and the settings of conntrack's source and
+ * sink. Pure: addresses of this and other nodes are handed in.
+ */
+#ifndef SYNCD_KERNEL_CT_FILTER_H
+#define SYNCD_KERNEL_CT_FILTER_H
+
+#include "proto/flow.h"
+
+/* From when on a flow is worth a place on the other nodes. */
+enum ct_from {
+	CT_FROM_ESTABLISHED, /* TCP, SCTP, DCCP: their state of that name; others: ASSURED */
+	CT_FROM_REPLY,	     /* the first packet back */
+	CT_FROM_NEW,
+};
+
+struct ct_prefix {
+	struct flow_addr addr;
+	uint8_t addr_len;   /* 4 or 16 */
+	uint8_t prefix_len; /* bits */
+};
+
+struct ct_config {
+	uint64_t protocols[4];		/* a bit for each IPPROTO_* */
+	const struct ct_prefix *ignore; /* flows from, to or served by these are left out; borrowed
+					   until ct_filter_new has returned */
+	size_t ignore_count;
+	const uint16_t *zones; /* only these, any where zone_count is 0; borrowed likewise */
+	size_t zone_count;
+	bool include_local; /* also the box's own connections */
+	enum ct_from tcp_from, sctp_from, dccp_from, udp_from, other_from;
+	uint8_t label_mask[FLOW_LABELS_MAX]; /* label bits that are carried; none by default */
+	unsigned lease_s;		     /* time that an installed flow lives unless renewed */
+	size_t rcvbuf_bytes, rcvbuf_max_bytes; /* of the event socket: at first, and grown to */
+	unsigned poll_us; /* once busy, events are read this often instead of at each */
+};
+
+/* tcp, udp, sctp, dccp; TCP from ESTABLISHED, UDP from the first reply; leases of 10 minutes. */
+void ct_config_init(struct ct_config *c);
+void ct_config_add_protocol(struct ct_config *c, uint8_t l4proto);
+bool ct_config_has_protocol(const struct ct_config *c, uint8_t l4proto);
+
+struct ct_filter;
+
+/* Returns NULL where memory is short. Free with ct_filter_free. */
+struct ct_filter *ct_filter_new(const struct ct_config *c);
+void ct_filter_free(struct ct_filter *filter);
+
+/*
+ * Addresses of this node, and of the other members: flows that begin or end on them (not merely
+ * pass, translated) are nobody's to take over. own replaces what was given before by the same
+ * caller. Returns 0 or -ENOMEM, with the former set kept.
+ */
+struct ct_address {
+	struct flow_addr addr;
+	uint8_t addr_len;
+	bool broadcast; /* a subnet's broadcast address: nothing to it is synchronised */
+};
+enum ct_owner { CT_OWNER_SELF, CT_OWNER_MEMBERS, CT_OWNER_COUNT };
+int ct_filter_set_addresses(struct ct_filter *filter, enum ct_owner owner,
+			    const struct ct_address *addrs, size_t count);
+
+/* True where protocol, zone and addresses are of the kind that is synchronised. */
+bool ct_filter_wants(const struct ct_filter *filter, const struct flow *f);
+
+/*
+ * True where it has come far enough. parts: where FLOW_PART_STATE is not among them (a partial
+ * update) the status must tell.
+ */
+bool ct_filter_ripe(const struct ct_filter *filter, const struct flow *f, unsigned parts);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The conntrack source: events and dumps of the present namespace's kernel. See kernel.h. */
+#ifndef SYNCD_KERNEL_CT_SOURCE_H
+#define SYNCD_KERNEL_CT_SOURCE_H
+
+#include "syncd/kernel/ct_filter.h"
+#include "syncd/kernel/kernel.h"
+
+struct ct_source_stats {
+	uint64_t events;       /* read from the event socket */
+	uint64_t own;	       /* of them caused by our sink */
+	uint64_t left_out;     /* by protocol, zone or address */
+	uint64_t unripe;       /* not yet as far as configured */
+	uint64_t malformed;    /* named no flow */
+	uint64_t overruns;     /* times that the kernel lost events for want of buffer */
+	uint64_t dumps;	       /* dumps ended, however */
+	uint64_t dump_records; /* records read from dumps */
+	uint64_t restored;     /* early events' parts given to the flow when it became ripe */
+	uint64_t rcvbuf_bytes; /* of the event socket, now */
+	uint64_t busy_turns;   /* polls while polling instead of waiting */
+};
+
+/*
+ * Opens it, hearing nothing yet. own_portid is that of the sink (ct_sink_portid; 0: none): changes
+ * made by it are not reported. events is copied. Returns 0 or -errno (-EPERM: no CAP_NET_ADMIN;
+ * -EPROTONOSUPPORT, -EINVAL: no ctnetlink in this kernel).
+ */
+int ct_source_open(const struct ct_config *c, uint32_t own_portid,
+		   const struct source_events *events, struct source **out);
+
+/* Addresses of the other members, told by them. Returns 0 or -ENOMEM. */
+int ct_source_set_members(struct source *s, const struct ct_address *addrs, size_t count);
+
+const struct ct_source_stats *ct_source_stats(const struct source *s);
+
+#endif
