@@ -204,27 +204,44 @@ static bool bucket_split(struct table *t, const struct bucket *b, struct bucket 
 	return true;
 }
 
-void bucket_grow(struct table *t)
+/* Splits one more bucket, beginning a doubling where none is under way. Returns false without
+ * memory. */
+static bool grow_step(struct table *t)
 {
-	uint64_t buckets = UINT64_C(1) << t->bits;
-
 	if (!t->next) {
-		if (t->records <= buckets * BUCKET_MEAN || t->bits == BITS_MAX)
-			return;
 		t->next = slab_map(dir_bytes(t->bits + 1));
 		if (!t->next)
-			return;
+			return false;
 	}
 	if (!bucket_split(t, &t->dir[t->split], &t->next[2 * t->split]))
-		return;
+		return false;
 	t->split++;
-	if (t->split < buckets)
-		return;
+	if (t->split < UINT64_C(1) << t->bits)
+		return true;
 	dir_free(t);
 	t->dir = t->next;
 	t->next = NULL;
 	t->split = 0;
 	t->bits++;
+	return true;
+}
+
+void bucket_grow(struct table *t)
+{
+	if (!t->next && (t->records <= (size_t)BUCKET_MEAN << t->bits || t->bits == BITS_MAX))
+		return;
+	(void)grow_step(t);
+}
+
+bool bucket_relieve(struct table *t, uint64_t hash)
+{
+	unsigned depth;
+
+	while (bucket_of(t, hash, &depth)->n == BUCKET_MAX)
+		if ((size_t)BUCKET_MEAN << t->bits >= 2 * t->max_flows || t->bits == BITS_MAX ||
+		    !grow_step(t))
+			return false;
+	return true;
 }
 
 void bucket_walk_init(struct bucket_walk *w, struct hash_range r)

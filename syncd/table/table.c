@@ -161,8 +161,8 @@ static bool records_full(const struct table *t)
 	return t->records / 2 >= t->max_flows;
 }
 
-/* A new record at its place. Returns it in *out; 0, -ENOSPC or -ENOMEM. */
-static int add_record(struct table *t, struct place at, uint64_t hash, const uint8_t *bytes,
+/* A new record at its place, which may move. Returns it in *out; 0, -ENOSPC or -ENOMEM. */
+static int add_record(struct table *t, struct place *at, uint64_t hash, const uint8_t *bytes,
 		      size_t len, struct record **out)
 {
 	struct record *rec;
@@ -173,7 +173,14 @@ static int add_record(struct table *t, struct place at, uint64_t hash, const uin
 	rec = record_new(t, bytes, len);
 	if (!rec)
 		return -ENOMEM;
-	err = bucket_insert(t, at, hash, rec);
+	err = bucket_insert(t, *at, hash, rec);
+	if (err == -ENOSPC && bucket_relieve(t, hash)) {
+		unsigned depth;
+
+		at->bucket = bucket_of(t, hash, &depth);
+		at->i = bucket_lower(at->bucket, hash);
+		err = bucket_insert(t, *at, hash, rec);
+	}
 	if (err)
 		record_free(t, rec);
 	else
@@ -191,7 +198,7 @@ static int put_new(struct table *t, struct place at, uint64_t hash, const uint8_
 		return -ENOSPC;
 	if (!queue_reserve(t, queue))
 		return -ENOMEM;
-	err = add_record(t, at, hash, flow, len, &rec);
+	err = add_record(t, &at, hash, flow, len, &rec);
 	if (err)
 		return err;
 	t->live++;
@@ -227,7 +234,7 @@ static int del_unknown(struct table *t, struct place at, uint64_t hash, const ui
 		       size_t len)
 {
 	struct record *rec;
-	int err = add_record(t, at, hash, key, len, &rec);
+	int err = add_record(t, &at, hash, key, len, &rec);
 
 	if (err)
 		return err;

@@ -146,6 +146,13 @@ void bucket_remove(struct table *t, struct place at);
 /* Carries the doubling of the directory, where one is due, a step on. Moves slots. */
 void bucket_grow(struct table *t);
 
+/*
+ * Doubles the directory until the bucket of this hash has room: flows that come in hash order (to a
+ * joiner, from a state file) crowd one corner long before the table as a whole is due to grow. As
+ * far as max_flows justifies; false beyond it, or without memory. Moves slots.
+ */
+bool bucket_relieve(struct table *t, uint64_t hash);
+
 /* Replaces what a flow adds to its bucket and to the whole. */
 void bucket_exchange(struct table *t, struct bucket *b, struct sent was, struct sent is);
 
