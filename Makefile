@@ -22,7 +22,7 @@ REPLAY_SRC := $(wildcard replay/*.c)
 PB_SRC     := $(GEN)/proto/sync.pb-c.c
 PB_HDR     := $(PB_SRC:.c=.h)
 
-obj = $(patsubst %.c,$(B)/%.o,$(1))
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 LIB_PROTO := $(B)/libproto.a
 LIB_BASE  := $(B)/libbase.a
@@ -36,7 +36,7 @@ PROGRAMS := $(if $(wildcard syncd/main.c),$(B)/syncd) $(if $(wildcard syncd/sync
 .PHONY: all clean install lint cov asan tsan
 all: $(PROGRAMS)
 
-$(LIB_PROTO): $(call obj,$(PROTO_SRC)) $(B)/gen/sync.pb-c.o
+$(LIB_PROTO): $(call obj,$(PROTO_SRC)) $(B)/obj/gen/sync.pb-c.o
 $(LIB_BASE):  $(call obj,$(BASE_SRC))
 $(LIB_PARTS): $(call obj,$(PARTS_SRC))
 $(LIB_PATHS): $(call obj,$(PATHS_SRC))
@@ -55,14 +55,14 @@ $(B)/sync-replay: $(call obj,$(REPLAY_SRC)) $(LIB_PARTS) $(LIB_PROTO)
 $(PB_SRC) $(PB_HDR) &: proto/sync.proto
 	@mkdir -p $(@D)
 	protoc-c --c_out=$(GEN) $<
-$(B)/gen/sync.pb-c.o: $(PB_SRC)
+$(B)/obj/gen/sync.pb-c.o: $(PB_SRC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_GEN) -c -o $@ $<
 
-$(B)/%.o: %.c | $(PB_HDR)
+$(B)/obj/%.o: %.c | $(PB_HDR)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(shell [ -d $(B) ] && find $(B) -name '*.d')
+-include $(shell [ -d $(B)/obj ] && find $(B)/obj -name '*.d')
 
 include tests/tests.mk
 include mk/install.mk

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The engine's making, its groups and streams, and the turn of its loop. What happens in a turn is
  * in path_out.c, path_in.c, path_repair.c, path_kernel.c and path_control.c; what a role means in
@@ -339,6 +339,8 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 	if (role == ROLE_IDLE)
 		table_clear(g->table);
 	path_kernel_listen(e);
+	for (int k = 0; e->cfg.reconcile_s && k < 2; k++)
+		reconcile_want(e, (enum flow_kind)k, now.mono_us + e->cfg.reconcile_s * S_US);
 	group_follow(e, g);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What a role means: taking it, whom to follow, two actives. A takeover does no work per flow: it
  * applies what has arrived, takes the next term and says so; the kernel is compared in the
@@ -18,13 +18,14 @@ static void tail_end(struct group *g)
 /* What the predecessor sent and has not been applied: first in order, then from beyond its gaps. */
 static void predecessor_drain(struct engine *e, struct group *g)
 {
-	struct peer *p = g->active ? peers_by_node(e->peers, g->active) : NULL;
-	struct stream *s = p ? stream_of(e, p->node, p->session) : NULL;
+	for (size_t i = 0; g->active && i < e->streams; i++) {
+		struct stream *s = &e->stream[i];
 
-	if (!s)
-		return;
-	receiver_give_up_gaps(s->receiver);
-	path_in_apply(e, s);
+		if (s->node != g->active)
+			continue;
+		receiver_give_up_gaps(s->receiver);
+		path_in_apply(e, s);
+	}
 }
 
 void group_become_active(struct engine *e, struct group *g, const char *reason)
@@ -92,6 +93,7 @@ void group_follow(struct engine *e, struct group *g)
 	p = group_find_active(e, g, &t);
 	if (!p || term_compare(t, g->term) < 0) {
 		if (g->active) {
+			predecessor_drain(e, g); /* nothing more will fill its gaps */
 			g->active = 0;
 			group_event(e, g, EVENT_ACTIVE_GONE);
 		}

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What a group says of itself: ready or not, why not, and what a takeover now would lose. */
 #include <errno.h>
 

@@ -1,21 +1,31 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Control messages both ways: hellos, statuses, naks, and handing repair requests on. A message of
  * a session that is not proven fresh is not acted on, but for the hello that may prove it.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
 
-void control_send(struct engine *e, const struct control *c)
+static bool control_try(struct engine *e, const struct control *c)
 {
 	int n = control_write(c, sender_payload(e->sender), sender_payload_max(e->sender));
 
-	if (n < 0) /* bounded by construction: a page too long is our own bug, not a peer's */
-		return;
+	if (n < 0)
+		return false;
 	peers_control_sent(e->peers, sender_control(e->sender, (size_t)n, e->now.mono_us),
 			   e->now.mono_us);
+	return true;
+}
+
+void control_send(struct engine *e, const struct control *c)
+{
+	bool sent = control_try(e, c);
+
+	assert(sent); /* bounded by construction: only a hello can be too long, and says less then */
+	(void)sent;
 }
 
 /* A standby whose stream has ended at what it has applied is as equal now as at the last check. */
@@ -182,9 +192,12 @@ static void hello_fill_group(struct engine *e, struct group *g, struct hello_gro
 
 static void hello_fill(struct engine *e, struct hello *h)
 {
+	uint32_t pages = (uint32_t)((e->cfg.groups + HELLO_GROUPS_MAX - 1) / HELLO_GROUPS_MAX);
+
 	*h = (struct hello){
 		.sent_us = e->now.wall_us,
 		.encoder = ENCODER_VERSION,
+		.pages = pages ? pages : 1,
 		.last_data = sender_last(e->sender),
 		.oldest_data = sender_oldest(e->sender),
 		.digest_key_id = e->digest_key.id,
@@ -218,11 +231,8 @@ static void hello_pad(struct engine *e, struct control *c)
 static void hello_send(struct engine *e)
 {
 	struct control *c = &e->control;
-	uint32_t pages = (uint32_t)((e->cfg.groups + HELLO_GROUPS_MAX - 1) / HELLO_GROUPS_MAX);
-
 	c->kind = CONTROL_HELLO;
 	hello_fill(e, &c->hello);
-	c->hello.pages = pages ? pages : 1;
 	for (uint32_t page = 0; page < c->hello.pages; page++) {
 		size_t first = (size_t)page * HELLO_GROUPS_MAX;
 
@@ -232,7 +242,15 @@ static void hello_send(struct engine *e)
 		for (size_t i = first; i < e->cfg.groups && i < first + HELLO_GROUPS_MAX; i++)
 			hello_fill_group(e, &e->group[i], &c->hello.group[c->hello.groups++]);
 		hello_pad(e, c);
-		control_send(e, c);
+		/* What only informs goes first where a datagram cannot carry it all. */
+		if (!control_try(e, c)) {
+			c->hello.items = 0;
+			if (!control_try(e, c)) {
+				c->hello.addresses = 0;
+				control_send(e, c);
+			}
+			hello_fill(e, &c->hello);
+		}
 		sender_set_datagram_max(e->sender, peers_datagram_max(e->peers));
 	}
 	e->hello_now = false;

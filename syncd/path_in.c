@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * In: another node's datagrams, in order -> table -> the kernel's queue. Called whenever a receiver
  * has something; what is queued for the kernel is installed by path_kernel.c.

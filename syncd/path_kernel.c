@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The engine's side of the kernel's edges: what the source tells goes to path_out.c (active) or is
  * put back (standby), and what the tables have queued goes to the sinks. See also reconcile.c and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Out: what the active's kernel says -> table -> datagrams. Kernel events come through
  * path_kernel.c's callbacks into path_out_event; path_out_tick packs what the table has queued,

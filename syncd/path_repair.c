@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Proof and repair, the standby's side: a check in the stream is compared at its place, what
  * differs is asked for, and a check is asked for where none comes. The active's side is path_out.c

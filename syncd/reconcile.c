@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Table and kernel reconciled by a dump: at the beginning of a term, after lost events, now and
  * then in any case. Only what no event has touched since the dump began is judged, and a dump that

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * One kernel operation for each flow of a table, in slices of hash space, so that a million flows
  * are never one turn's work: leases renewed, windows made liberal, true timeouts restored.

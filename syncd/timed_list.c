@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Keys that wait for their time, in order; bounded by the caller's maximum. Used by the engine's
  * paths. */
 #include <stdlib.h>

@@ -11,16 +11,16 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(FUZZ_SRC))
 TEST_LIB := $(B)/libtest.a
 
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
-$(B)/tests/%: $(B)/tests/unit/%.o $(TEST_LIB) $(LIBS_ALL)
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
-$(B)/tests/%: $(B)/tests/net/%.o $(TEST_LIB) $(LIBS_ALL)
+$(B)/tests/%: $(B)/obj/tests/net/%.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
-build/fuzz/tests/%: build/fuzz/tests/fuzz/%.o $(TEST_LIB) $(LIBS_ALL)
+build/fuzz/tests/%: build/fuzz/obj/tests/fuzz/%.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
-.PRECIOUS: $(B)/tests/unit/%.o $(B)/tests/net/%.o $(B)/tests/fuzz/%.o
+.PRECIOUS: $(B)/obj/tests/unit/%.o $(B)/obj/tests/net/%.o $(B)/obj/tests/fuzz/%.o
 
 .PHONY: check check-unit check-net fuzz
 check-unit: $(UNIT_BIN)

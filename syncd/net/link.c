@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Sockets of a link (link.h). One socket receives (bound to the group, or to the unicast port) and
  * one sends: a socket bound to a multicast address must not be the source of a datagram. See ip(7),

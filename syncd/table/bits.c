@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The two bits a flow that the table keeps for its callers (table.h). */
 #include <assert.h>
 

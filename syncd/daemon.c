@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The daemon's making, its loop and its end; see daemon.h. Called by main.c. */
+#include "syncd/daemon.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "proto/key_file.h"
+
+static int load_keys(struct daemon *d)
+{
+	for (size_t i = 0; i < d->cfg->keys && i < KEYS_MAX; i++) {
+		const char *path = d->cfg->key[i].file;
+		int err = key_file_read(path, &d->key[i]);
+
+		if (err) {
+			log_error("key %u: %s: %s%s", d->cfg->key[i].id, path, strerror(-err),
+				  err == -ENOENT   ? ": make one with `syncctl genkey`"
+				  : err == -EACCES ? ": must be 0600 and ours"
+						   : "");
+			return err == -EACCES || err == -EPERM ? EXIT_RIGHTS : EXIT_USAGE;
+		}
+		if (d->key[i].id != d->cfg->key[i].id) {
+			log_error("key %u: %s holds key %u: name its own id", d->cfg->key[i].id, path,
+				  d->key[i].id);
+			return EXIT_USAGE;
+		}
+		d->keys++;
+	}
+	if (d->keys == 0 && d->cfg->top.insecure) {
+		log_warning("insecure = true: nothing is authenticated or encrypted");
+		memset(&d->key[0], 0, sizeof(d->key[0]));
+		d->keys = 1;
+	}
+	return 0;
+}
+
+static int make_engine(struct daemon *d)
+{
+	const struct config *c = d->cfg;
+	struct engine_group_config *group = calloc(c->groups, sizeof(*group));
+	struct engine_io io = daemon_engine_io(d);
+	struct engine_config ec = {
+		.node = (uint16_t)c->node.id,
+		.session = d->session,
+		.key = d->key,
+		.keys = d->keys,
+		.insecure = c->top.insecure,
+		.group = group,
+		.groups = c->groups,
+		.max_flows = c->limits.max_flows,
+		.retain_bytes = (size_t)c->limits.retain_mb << 20,
+		.lease_s = c->conntrack.lease_s,
+		.reconcile_s = c->conntrack.reconcile_s,
+		.ready_age_ms = c->limits.ready_age_ms,
+		.stall_us = c->limits.stall_ms * MS_US,
+		.kernel_backlog_max = c->limits.kernel_backlog,
+		.datagram_max = DATAGRAM_MAX,
+	};
+
+	if (!group)
+		return EXIT_RUNTIME;
+	for (size_t i = 0; i < d->links; i++)
+		if (link_datagram_max(d->link[i].link) < ec.datagram_max)
+			ec.datagram_max = link_datagram_max(d->link[i].link);
+	memcpy(ec.name, c->node.name, sizeof(ec.name));
+	randombytes_buf(&ec.random_seed, sizeof(ec.random_seed));
+	for (size_t i = 0; i < c->groups; i++) {
+		group[i].id = c->group[i].id;
+		memcpy(group[i].name, c->group[i].name, sizeof(group[i].name));
+		group[i].install = (enum engine_install)c->group[i].install;
+		group[i].fingerprint = config_group_fingerprint(c, &c->group[i]);
+	}
+	d->engine = engine_new(&ec, &io);
+	free(group);
+	if (!d->engine)
+		log_error("out of memory");
+	return d->engine ? 0 : EXIT_RUNTIME;
+}
+
+/* The end of each turn of the loop: the engine does what is due, and says when it wants to be called. */
+static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct daemon *d = w->data;
+	struct engine_now now = daemon_now();
+	uint64_t next_us = engine_tick(d->engine, now);
+
+	(void)revents;
+	d->wake.repeat = next_us <= now.mono_us ? 1e-9 : (double)(next_us - now.mono_us) / 1e6;
+	ev_now_update(loop);
+	ev_timer_again(loop, &d->wake);
+}
+
+static void on_wake(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+}
+
+static void on_second(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct daemon *d = w->data;
+
+	(void)loop;
+	(void)revents;
+	daemon_watch_links(d);
+	daemon_check_box(d);
+	daemon_update_ready(d);
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)revents;
+	log_notice("stopping on signal %d", w->signum);
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_hangup(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)w;
+	(void)revents;
+	log_notice("SIGHUP: use `syncctl reload`");
+}
+
+static void start_watchers(struct daemon *d)
+{
+	ev_prepare_init(&d->turn, on_turn);
+	ev_timer_init(&d->wake, on_wake, 0., 0.1);
+	ev_timer_init(&d->second, on_second, 0.1, 0.25);
+	ev_signal_init(&d->sigterm, on_signal, SIGTERM);
+	ev_signal_init(&d->sigint, on_signal, SIGINT);
+	ev_signal_init(&d->sighup, on_hangup, SIGHUP);
+	d->turn.data = d->second.data = d;
+	ev_prepare_start(d->loop, &d->turn);
+	ev_timer_start(d->loop, &d->second);
+	ev_signal_start(d->loop, &d->sigterm);
+	ev_signal_start(d->loop, &d->sigint);
+	ev_signal_start(d->loop, &d->sighup);
+}
+
+int daemon_start(struct daemon *d, struct config *cfg)
+{
+	int rc;
+
+	*d = (struct daemon){.cfg = cfg};
+	d->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+	d->match = config_match_new(cfg);
+	if (!d->loop || !d->match || sodium_init() < 0) {
+		log_error("cannot start: out of memory");
+		return EXIT_RUNTIME;
+	}
+	randombytes_buf(&d->session, sizeof(d->session));
+	rc = load_keys(d);
+	rc = rc ? rc : daemon_open_links(d);
+	rc = rc ? rc : make_engine(d);
+	rc = rc ? rc : daemon_open_kernel(d);
+	rc = rc ? rc : daemon_open_roles(d);
+	rc = rc ? rc : daemon_open_ctl(d);
+	if (rc)
+		return rc;
+	start_watchers(d);
+	log_notice("node %s (id %u), session %016llx, %zu groups, %zu links", cfg->node.name,
+		   cfg->node.id, (unsigned long long)d->session, cfg->groups, d->links);
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+int daemon_run(struct daemon *d)
+{
+	ev_run(d->loop, 0);
+	return d->exit_code;
+}
+
+void daemon_stop(struct daemon *d)
+{
+	(void)sd_notify(0, "STOPPING=1");
+	ctl_server_free(d->ctl);
+	daemon_close_roles(d);
+	daemon_close_kernel(d);
+	engine_free(d->engine);
+	for (size_t i = 0; i < d->links; i++)
+		link_close(d->link[i].link);
+	sodium_memzero(d->key, sizeof(d->key));
+	config_match_free(d->match);
+	config_free(d->cfg);
+	if (d->loop)
+		ev_loop_destroy(d->loop);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon: an engine given sockets, a kernel, files and a clock. Made by main.c, in the order of the
+ * structure's members, and taken down in reverse.
+ */
+#ifndef SYNCD_DAEMON_H
+#define SYNCD_DAEMON_H
+
+#include <ev.h>
+
+#include "syncd/base/config.h"
+#include "syncd/base/log.h"
+#include "syncd/base/match.h"
+#include "syncd/ctl/ctl_server.h"
+#include "syncd/engine.h"
+#include "syncd/kernel/kernel.h"
+#include "syncd/net/link.h"
+#include "syncd/role/term_store.h"
+
+enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_RIGHTS = 3 };
+
+struct daemon_link {
+	struct daemon *d;
+	struct link *link;
+	bool was_up;
+	ev_io io;
+};
+
+struct daemon_edge {
+	struct daemon *d;
+	struct source *source;
+	struct sink *sink;
+	ev_io source_io, sink_io;
+	ev_timer source_poll; /* instead of source_io while the source is busy */
+};
+
+struct daemon {
+	struct config *cfg;
+	struct ev_loop *loop;
+	struct match *match;
+	struct term_store *terms;
+	struct group_key key[KEYS_MAX];
+	size_t keys;
+	uint64_t session;
+	struct daemon_link link[LINKS_MAX];
+	size_t links;
+	struct engine *engine;
+	struct daemon_edge edge[2]; /* by enum flow_kind */
+	struct ctl_server *ctl;
+	ev_io ctl_io;
+	ev_prepare turn;
+	ev_timer wake, second;
+	ev_signal sigterm, sigint, sighup;
+	struct log_limit limit_datagram, limit_source, limit_sink;
+	int exit_code;
+};
+
+/* Makes everything and takes up the roles kept. Returns 0, or an exit code after logging why. */
+int daemon_start(struct daemon *d, struct config *cfg);
+
+/* Runs until told to stop. Returns the exit code. */
+int daemon_run(struct daemon *d);
+
+/* Undoes daemon_start, however far it came. */
+void daemon_stop(struct daemon *d);
+
+/* The clocks, read once a turn (ev_now is cached, but not monotonic in every build). */
+struct engine_now daemon_now(void);
+
+/* daemon_io.c: what the engine asks for */
+struct engine_io daemon_engine_io(struct daemon *d);
+int daemon_open_links(struct daemon *d);
+void daemon_watch_links(struct daemon *d);
+
+/* daemon_kernel.c: the kernel's edges and what is wrong with this box */
+int daemon_open_kernel(struct daemon *d);
+void daemon_close_kernel(struct daemon *d);
+void daemon_check_box(struct daemon *d);
+
+/* daemon_role.c: who says what role, and what the world is told of it */
+int daemon_open_roles(struct daemon *d);
+void daemon_close_roles(struct daemon *d);
+void daemon_update_ready(struct daemon *d);
+void daemon_on_state(void *ctx, uint32_t group, enum node_state from, enum node_state to,
+		     const char *reason);
+void daemon_on_alarm(void *ctx, uint32_t group, const char *what);
+
+/* daemon_ctl.c: the control socket's commands */
+int daemon_open_ctl(struct daemon *d);
+
+#endif

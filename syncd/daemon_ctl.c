@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The control socket's commands. syncctl(8) describes them for people. */
+#include <errno.h>
+#include <string.h>
+#include <grp.h>
+#include <unistd.h>
+
+#include "proto/flow_codec.h"
+#include "syncd/daemon.h"
+
+static int answer_error(json_t *response, int code, const char *why)
+{
+	(void)json_object_set_new(response, "error", json_string(why));
+	return code;
+}
+
+/* The group that a request names; a request without one means the only group. */
+static const struct config_group *request_group(const struct daemon *d, const json_t *request,
+						json_t *response)
+{
+	const char *name = json_string_value(json_object_get(request, "group"));
+	const struct config_group *g =
+		name ? config_find_group(d->cfg, name)
+		     : (d->cfg->groups == 1 ? &d->cfg->group[0] : NULL);
+
+	if (!g)
+		(void)answer_error(response, CTL_CODE_USAGE,
+				   name ? "no such group" : "several groups: name one");
+	return g;
+}
+
+static int parse_role(const char *name, enum node_role *out)
+{
+	for (int r = ROLE_IDLE; r <= ROLE_ACTIVE; r++)
+		if (name && strcmp(name, role_name((enum node_role)r)) == 0) {
+			*out = (enum node_role)r;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int on_role(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const struct config_group *g = request_group(d, request, response);
+	enum node_role role;
+
+	if (!g)
+		return CTL_CODE_USAGE;
+	if (parse_role(json_string_value(json_object_get(request, "role")), &role))
+		return answer_error(response, CTL_CODE_USAGE, "role is active, standby or idle");
+	(void)engine_set_role(d->engine, g->id, role, "told by syncctl", daemon_now());
+	daemon_update_ready(d);
+	return CTL_CODE_YES;
+}
+
+static int on_handover(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const struct config_group *g = request_group(d, request, response);
+
+	if (!g)
+		return CTL_CODE_USAGE;
+	if (engine_handover(d->engine, g->id, daemon_now()))
+		return answer_error(response, CTL_CODE_NO, "not active here");
+	daemon_update_ready(d);
+	return CTL_CODE_YES;
+}
+
+static int on_reconcile(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+
+	(void)request;
+	(void)response;
+	engine_reconcile(d->engine, daemon_now());
+	return CTL_CODE_YES;
+}
+
+static int on_ready(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const struct config_group *g = request_group(d, request, response);
+	struct engine_group_status st;
+	json_t *reasons = json_array();
+
+	if (!g) {
+		json_decref(reasons);
+		return CTL_CODE_USAGE;
+	}
+	(void)engine_group_status(d->engine, (size_t)(g - d->cfg->group), &st);
+	for (size_t i = 0; i < st.reasons; i++)
+		(void)json_array_append_new(reasons, json_string(st.reason[i]));
+	(void)json_object_set_new(response, "ready", json_boolean(st.ready));
+	(void)json_object_set_new(response, "reasons", reasons);
+	return st.ready ? CTL_CODE_YES : CTL_CODE_NO;
+}
+
+struct flows_walk {
+	json_t *list;
+	size_t limit;
+};
+
+static int add_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len)
+{
+	struct flows_walk *w = ctx;
+	char text[FLOW_TEXT_MAX];
+	struct flow f;
+
+	(void)hash;
+	if (w->limit-- == 0)
+		return 1;
+	if (flow_decode(bytes, len, &f) == 0) {
+		(void)flow_format(&f, text);
+		(void)json_array_append_new(w->list, json_string(text));
+	}
+	return 0;
+}
+
+static int on_flows(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const struct config_group *g = request_group(d, request, response);
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+	struct flows_walk w = {.limit = limit > 0 ? (size_t)limit : SIZE_MAX};
+	const struct table *t;
+
+	if (!g)
+		return CTL_CODE_USAGE;
+	t = engine_table(d->engine, g->id);
+	w.list = json_array();
+	(void)table_walk(t, (struct hash_range){0, 0}, add_flow, &w);
+	(void)json_object_set_new(response, "count", json_integer((json_int_t)table_count(t)));
+	(void)json_object_set_new(response, "flows", w.list);
+	return CTL_CODE_YES;
+}
+
+static json_t *peer_json(const struct peer *p, const struct engine_now *now)
+{
+	return json_pack("{s:i,s:s,s:s,s:I,s:i,s:b}", "node", p->node, "name", p->name, "session",
+			 "", "heard_ms", (json_int_t)((now->mono_us - p->heard_us) / MS_US),
+			 "rtt_us", p->rtt_us, "proven", p->proven);
+}
+
+static json_t *group_json(const struct engine_group_status *st)
+{
+	json_t *reasons = json_array();
+
+	for (size_t i = 0; i < st->reasons; i++)
+		(void)json_array_append_new(reasons, json_string(st->reason[i]));
+	return json_pack("{s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:b,s:I,s:f,s:I,s:b,s:o}", "name", st->name,
+			 "role", role_name(st->role), "state", role_state_name(st->state), "term",
+			 (json_int_t)st->term.number, "active", st->active, "flows",
+			 (json_int_t)st->flows, "installed",
+			 (json_int_t)(st->flows - st->kernel_queued - st->refused), "equal",
+			 st->equal, "equal_age_ms", (json_int_t)st->equal_age_ms, "lag_ms",
+			 (double)st->lag_us / 1e3, "would_lose", (json_int_t)st->would_lose, "ready",
+			 st->ready, "reasons", reasons);
+}
+
+static int on_status(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	struct engine_now now = daemon_now();
+	struct peers *peers = engine_peers(d->engine);
+	json_t *groups = json_array(), *list = json_array();
+	struct engine_group_status st;
+
+	(void)request;
+	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++)
+		(void)json_array_append_new(groups, group_json(&st));
+	for (struct peer *p = peers_next(peers, NULL, true); p; p = peers_next(peers, p, true))
+		(void)json_array_append_new(list, peer_json(p, &now));
+	(void)json_object_set_new(response, "node", json_string(d->cfg->node.name));
+	(void)json_object_set_new(response, "groups", groups);
+	(void)json_object_set_new(response, "peers", list);
+	return CTL_CODE_YES;
+}
+
+static const struct ctl_command commands[] = {
+	{"status", on_status}, {"role", on_role},	{"ready", on_ready},
+	{"flows", on_flows},   {"handover", on_handover}, {"reconcile", on_reconcile},
+	{NULL, NULL},
+};
+
+static void on_ctl(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon *d = w->data;
+
+	(void)loop;
+	(void)revents;
+	(void)ctl_server_on_readable(d->ctl);
+}
+
+static gid_t control_gid(const struct daemon *d)
+{
+	const struct group *g;
+
+	if (!d->cfg->top.control_group[0])
+		return (gid_t)-1;
+	g = getgrnam(d->cfg->top.control_group);
+	if (!g)
+		log_warning("control_group %s: no such group: only root may use the socket",
+			    d->cfg->top.control_group);
+	return g ? g->gr_gid : (gid_t)-1;
+}
+
+int daemon_open_ctl(struct daemon *d)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	struct ctl_server_config c = {
+		.path = path,
+		.group = control_gid(d),
+		.command = commands,
+		.ctx = d,
+	};
+	int err;
+
+	(void)snprintf(path, sizeof(path), "%s/ctl", d->cfg->top.runtime_dir);
+	err = ctl_server_new(&c, &d->ctl);
+	if (err) {
+		log_error("control socket %s: %s%s", path, strerror(-err),
+			  err == -EADDRINUSE ? ": another syncd runs with this runtime_dir" : "");
+		return EXIT_RUNTIME;
+	}
+	ev_io_init(&d->ctl_io, on_ctl, ctl_server_fd(d->ctl), EV_READ);
+	d->ctl_io.data = d;
+	ev_io_start(d->loop, &d->ctl_io);
+	return 0;
+}

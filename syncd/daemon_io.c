@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the engine asks of the daemon: datagrams out, groups of flows, edges, terms; and datagrams in. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "syncd/daemon.h"
+
+enum { DATAGRAMS_PER_TURN = 512 };
+
+static uint64_t clock_us(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * S_US + (uint64_t)t.tv_nsec / 1000;
+}
+
+struct engine_now daemon_now(void)
+{
+	return (struct engine_now){
+		.mono_us = clock_us(CLOCK_MONOTONIC),
+		.wall_us = clock_us(CLOCK_REALTIME),
+	};
+}
+
+/* duplicate: every link carries everything. failover: the first that is up does. */
+static void io_send(void *ctx, const uint8_t *dgram, size_t len)
+{
+	struct daemon *d = ctx;
+
+	for (size_t i = 0; i < d->links; i++) {
+		if (d->cfg->sync.mode == CONFIG_FAILOVER && !d->link[i].was_up && i + 1 < d->links)
+			continue;
+		link_send(d->link[i].link, dgram, len);
+		if (d->cfg->sync.mode == CONFIG_FAILOVER)
+			break;
+	}
+}
+
+static uint32_t io_classify(void *ctx, const struct flow_key *key)
+{
+	const struct daemon *d = ctx;
+
+	return config_match_classify(d->match, key);
+}
+
+static struct source *io_source(void *ctx, enum flow_kind kind)
+{
+	const struct daemon *d = ctx;
+
+	return d->edge[kind].source;
+}
+
+static struct sink *io_sink(void *ctx, enum flow_kind kind)
+{
+	const struct daemon *d = ctx;
+
+	return d->edge[kind].sink;
+}
+
+static void io_store_term(void *ctx, uint32_t group, struct term highest, enum node_role role)
+{
+	struct daemon *d = ctx;
+	int err = term_store_put(d->terms, group, highest, role);
+
+	if (err)
+		log_error("group %u: term %llu could not be kept in %s: %s: after a restart it may "
+			  "be taken twice; make room there",
+			  group, (unsigned long long)highest.number, d->cfg->top.state_dir,
+			  strerror(-err));
+}
+
+static void io_record(void *ctx, enum engine_record what, uint16_t node, uint64_t session,
+		      uint64_t counter, const uint8_t *bytes, size_t len)
+{
+	(void)ctx;
+	(void)what;
+	(void)node;
+	(void)session;
+	(void)counter;
+	(void)bytes;
+	(void)len;
+}
+
+struct engine_io daemon_engine_io(struct daemon *d)
+{
+	return (struct engine_io){
+		.send = io_send,
+		.classify = io_classify,
+		.source = io_source,
+		.sink = io_sink,
+		.store_term = io_store_term,
+		.on_state = daemon_on_state,
+		.on_record = io_record,
+		.on_alarm = daemon_on_alarm,
+		.ctx = d,
+	};
+}
+
+static void on_datagram(void *ctx, const uint8_t *dgram, size_t len)
+{
+	struct daemon *d = ctx;
+
+	engine_on_datagram(d->engine, dgram, len, daemon_now());
+}
+
+static void on_link(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon_link *l = w->data;
+	int n = link_receive(l->link, DATAGRAMS_PER_TURN, on_datagram, l->d);
+
+	(void)loop;
+	(void)revents;
+	/* ENETDOWN comes once when the interface goes down; daemon_watch_links speaks of that. */
+	if (n < 0 && log_allow(&l->d->limit_datagram, daemon_now().mono_us, 10 * S_US, NULL))
+		log_warning("link %s: receive: %s", link_name(l->link), strerror(-n));
+}
+
+static const struct config_link *link_by_name(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->links; i++)
+		if (strcmp(c->link[i].name, name) == 0)
+			return &c->link[i];
+	return NULL;
+}
+
+int daemon_open_links(struct daemon *d)
+{
+	const struct config_names *order = &d->cfg->sync.links;
+	size_t n = order->n ? order->n : d->cfg->links;
+	char err[LINK_ERROR_MAX];
+
+	for (size_t i = 0; i < n && i < LINKS_MAX; i++) {
+		struct daemon_link *l = &d->link[d->links];
+		int rc = link_open(order->n ? link_by_name(d->cfg, order->item[i])
+					    : &d->cfg->link[i],
+				   &l->link, err);
+
+		if (rc) {
+			log_error("%s", err);
+			return rc == -EPERM || rc == -EACCES ? EXIT_RIGHTS
+			       : rc == -ENODEV		     ? EXIT_USAGE
+							     : EXIT_RUNTIME;
+		}
+		l->d = d;
+		l->was_up = true;
+		ev_io_init(&l->io, on_link, link_fd(l->link), EV_READ);
+		l->io.data = l;
+		ev_io_start(d->loop, &l->io);
+		d->links++;
+	}
+	return 0;
+}
+
+void daemon_watch_links(struct daemon *d)
+{
+	for (size_t i = 0; i < d->links; i++) {
+		struct daemon_link *l = &d->link[i];
+		bool up = link_is_up(l->link);
+
+		if (up != l->was_up)
+			log_notice("link %s is %s", link_name(l->link), up ? "up" : "down");
+		l->was_up = up;
+	}
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The daemon's kernel edges: opened by configuration, watched by the loop, and judged each second. */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/daemon.h"
+#include "syncd/kernel/ct_sink.h"
+#include "syncd/kernel/ct_source.h"
+
+enum { EVENTS_PER_TURN = 4096 };
+
+static void on_source(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon_edge *ed = w->data;
+	struct engine_now now = daemon_now();
+	int n;
+
+	(void)loop;
+	(void)revents;
+	engine_set_now(ed->d->engine, now);
+	n = ed->source->ops->poll(ed->source, EVENTS_PER_TURN, now.mono_us);
+	if (n < 0 && log_allow(&ed->d->limit_source, now.mono_us, 10 * S_US, NULL))
+		log_error("%s: reading events: %s", ed->source->ops->name, strerror(-n));
+}
+
+static void on_sink(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon_edge *ed = w->data;
+	struct engine_now now = daemon_now();
+	int n;
+
+	(void)loop;
+	(void)revents;
+	engine_set_now(ed->d->engine, now);
+	n = ed->sink->ops->poll(ed->sink, now.mono_us);
+	if (n < 0 && log_allow(&ed->d->limit_sink, now.mono_us, 10 * S_US, NULL))
+		log_error("%s: reading answers: %s", ed->sink->ops->name, strerror(-n));
+}
+
+static void watch(struct daemon *d, ev_io *io, void (*fn)(struct ev_loop *, ev_io *, int), int fd,
+		  struct daemon_edge *ed)
+{
+	if (fd < 0)
+		return;
+	ev_io_init(io, fn, fd, EV_READ);
+	io->data = ed;
+	ev_io_start(d->loop, io);
+}
+
+static enum ct_from from_tcp(enum config_tcp_from f)
+{
+	return f == CONFIG_TCP_SYN_SENT	  ? CT_FROM_NEW
+	       : f == CONFIG_TCP_SYN_RECV ? CT_FROM_REPLY
+					  : CT_FROM_ESTABLISHED;
+}
+
+static enum ct_from from_udp(enum config_udp_from f)
+{
+	return f == CONFIG_UDP_NEW	? CT_FROM_NEW
+	       : f == CONFIG_UDP_REPLY ? CT_FROM_REPLY
+					: CT_FROM_ESTABLISHED;
+}
+
+static void ct_fill(const struct config_conntrack *c, struct ct_config *out, struct ct_prefix *ignore,
+		    uint16_t *zones)
+{
+	static const uint8_t number[CONFIG_PROTOS] = {
+		[CONFIG_TCP] = IPPROTO_TCP,   [CONFIG_UDP] = IPPROTO_UDP,
+		[CONFIG_SCTP] = IPPROTO_SCTP, [CONFIG_DCCP] = IPPROTO_DCCP,
+		[CONFIG_ICMP] = IPPROTO_ICMP, [CONFIG_ICMPV6] = IPPROTO_ICMPV6,
+	};
+
+	(void)zones;
+	ct_config_init(out);
+	memset(out->protocols, 0, sizeof(out->protocols));
+	for (unsigned p = 0; p < CONFIG_PROTOS; p++)
+		if (c->protocols & (1u << p))
+			ct_config_add_protocol(out, number[p]);
+	for (size_t i = 0; i < c->leave_out.n; i++)
+		ignore[i] = (struct ct_prefix){
+			.addr = c->leave_out.item[i].addr,
+			.addr_len = c->leave_out.item[i].addr_len,
+			.prefix_len = c->leave_out.item[i].bits,
+		};
+	out->ignore = ignore;
+	out->ignore_count = c->leave_out.n;
+	out->include_local = c->local;
+	out->tcp_from = from_tcp(c->tcp_from);
+	out->udp_from = from_udp(c->udp_from);
+	out->sctp_from = out->dccp_from = c->sctp_from == CONFIG_SCTP_COOKIE
+						  ? CT_FROM_REPLY
+						  : CT_FROM_ESTABLISHED;
+	memcpy(out->label_mask, c->label_mask.item, c->label_mask.n);
+	out->lease_s = c->lease_s;
+	out->rcvbuf_bytes = (size_t)c->event_buffer_kb << 10;
+	if (out->rcvbuf_max_bytes < out->rcvbuf_bytes)
+		out->rcvbuf_max_bytes = out->rcvbuf_bytes;
+}
+
+static int open_conntrack(struct daemon *d)
+{
+	struct daemon_edge *ed = &d->edge[FLOW_CONNTRACK];
+	struct sink_events to_sink = engine_sink_events(d->engine, FLOW_CONNTRACK);
+	struct source_events to_source = engine_source_events(d->engine, FLOW_CONNTRACK);
+	struct ct_prefix ignore[CONFIG_LIST_MAX];
+	struct ct_config c;
+	int err;
+
+	ct_fill(&d->cfg->conntrack, &c, ignore, NULL);
+	err = ct_sink_open(&c, &to_sink, &ed->sink);
+	if (!err)
+		err = ct_source_open(&c, ct_sink_portid(ed->sink), &to_source, &ed->source);
+	if (err) {
+		log_error("conntrack: %s%s", strerror(-err),
+			  err == -EPERM ? ": syncd needs CAP_NET_ADMIN; run it as root"
+					: ": this kernel has no ctnetlink (CONFIG_NF_CT_NETLINK); "
+					  "load nf_conntrack_netlink, or set conntrack { enabled = "
+					  "false }");
+		return EXIT_RIGHTS;
+	}
+	ed->d = d;
+	watch(d, &ed->source_io, on_source, ed->source->ops->fd(ed->source), ed);
+	watch(d, &ed->sink_io, on_sink, ed->sink->ops->fd(ed->sink), ed);
+	return 0;
+}
+
+int daemon_open_kernel(struct daemon *d)
+{
+	return d->cfg->conntrack.enabled ? open_conntrack(d) : 0;
+}
+
+void daemon_close_kernel(struct daemon *d)
+{
+	for (int k = 0; k < 2; k++) {
+		struct daemon_edge *ed = &d->edge[k];
+
+		if (ed->source)
+			ed->source->ops->free(ed->source);
+		if (ed->sink)
+			ed->sink->ops->free(ed->sink);
+		ed->source = NULL;
+		ed->sink = NULL;
+	}
+}
+
+/* Own addresses, for the hello: connections of any member itself are nobody's to sync. */
+static void tell_addresses(struct daemon *d)
+{
+	struct hello h = {0};
+	struct ifaddrs *list, *a;
+
+	if (getifaddrs(&list))
+		return;
+	for (a = list; a && h.addresses < HELLO_ADDRESSES_MAX; a = a->ifa_next) {
+		struct flow_addr *to = &h.address[h.addresses].addr;
+
+		if (!a->ifa_addr)
+			continue;
+		if (a->ifa_addr->sa_family == AF_INET) {
+			memcpy(to->b, &((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr, 4);
+			h.address[h.addresses++].len = 4;
+		} else if (a->ifa_addr->sa_family == AF_INET6) {
+			memcpy(to->b, &((struct sockaddr_in6 *)(void *)a->ifa_addr)->sin6_addr, 16);
+			h.address[h.addresses++].len = 16;
+		}
+	}
+	freeifaddrs(list);
+	engine_set_addresses(d->engine, &h);
+}
+
+static const char *link_fault(const struct daemon *d)
+{
+	for (size_t i = 0; i < d->links; i++)
+		if (d->link[i].was_up)
+			return NULL;
+	return "every sync link is down";
+}
+
+void daemon_check_box(struct daemon *d)
+{
+	const char *fault[2];
+	size_t n = 0;
+	const char *why = link_fault(d);
+
+	if (why)
+		fault[n++] = why;
+	engine_set_faults(d->engine, fault, n);
+	tell_addresses(d);
+}
