@@ -1,14 +1,22 @@
 # shellcheck shell=bash disable=SC2034
 # acts.sh: what scenarios are made of. Sourced by one.sh.
 
+# needs ABILITY...: the scenario asks something that not all that sync can do.
+needs() {
+  local ability
+  for ability; do
+    [[ " ${SYNC_CAN[*]} " == *" $ability "* ]] || skip "SYNC=$SYNC cannot: $ability"
+  done
+}
+
 # balancers_up NODE...: the whole site with its balancers running, the first one active.
 balancers_up() {
-  local node
+  local node first=$1
   site_up "$@"
   servers_start
   for node; do sync_start "$node"; done
-  keepalived_start "$1"
-  wait_owner "$1" 10 "${ADDRESSES[@]}"
+  keepalived_start "$first"
+  wait_owner "$first" 10 "${ADDRESSES[@]}"
   shift
   for node; do keepalived_start "$node"; done
 }
@@ -16,21 +24,59 @@ balancers_up() {
 # Takes in what the watchers have told so far.
 watch_drain() { while take_watch 0.01; do :; done; }
 
-# steady ACTIVE STANDBY...: all flows live, the standbys hold them, the active one has the addresses.
+# must_own NODE WHEN: it holds all of $ADDRESSES.
+must_own() {
+  local addr
+  watch_drain
+  for addr in "${ADDRESSES[@]}"; do
+    [ "${OWNER[$addr]:-}" = "$1" ] && continue
+    problem "$1 does not hold $addr $2, ${OWNER[$addr]:-nobody} does"
+    return
+  done
+}
+
+# steady ACTIVE STANDBY...: all flows live, the standbys hold them, the active one has $ADDRESSES.
 steady() {
-  local active=$1 addr
   settle 60
   sync_steady "$@"
   settle
-  watch_drain
-  for addr in "${ADDRESSES[@]}"; do
-    [ "${OWNER[$addr]:-}" = "$active" ] || die "$active lost $addr before anything was broken"
-  done
+  must_own "$1" "before the fault"
 }
 
 # The node takes over what was broken by `fault`: returns when all flows have shown what they do.
 taken_over_by() {
   wait_owner "$1" 10 "${ADDRESSES[@]}"
+  healed "$1"
+  settle
+}
+
+# What was broken by `fault` ought to have moved nothing: the flows have shown what they do, and the
+# node still holds the addresses.
+not_taken_from() {
+  settle
+  settle
+  say 5 healed
+  must_own "$1" "although it could serve"
+}
+
+# A node that lost its power comes back with an empty kernel.
+node_returns() {
+  power_on "$1"
+  sync_start "$1"
+  keepalived_start "$1"
+}
+
+# NODE takes its addresses back from another that lives, when it sees fit. The outage begins when the
+# first address is given up or taken.
+taken_back_by() {
+  local addr begin=
+  wait_owner "$1" 60 "${ADDRESSES[@]}"
+  for addr in "${ADDRESSES[@]}"; do
+    [ -n "$begin" ] && [ "$begin" -lt "${OWNED_NS[$addr]}" ] || begin=${OWNED_NS[$addr]}
+    [ "${LOST_NS[$addr]:-$begin}" -gt "$FAULT_NS" ] && [ "${LOST_NS[$addr]}" -lt "$begin" ] &&
+      begin=${LOST_NS[$addr]}
+  done
+  fault "$begin"
   healed "$1"
   settle
 }

@@ -20,6 +20,13 @@ fact() { printf '"%s":%s,\n' "$1" "$2" >>"$WORK/meta"; }
 # die TEXT: the scenario cannot go on.
 die() { problem "$*"; finish; exit 1; }
 
+# skip TEXT: the scenario does not apply.
+skip() {
+  echo "$*" >"$WORK/skipped"
+  echo skip >"$WORK/line"
+  exit 0
+}
+
 # until_true SECONDS WHAT COMMAND...: waits for the condition.
 until_true() {
   local end=$((SECONDS + $1)) what=$2

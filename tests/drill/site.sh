@@ -2,7 +2,7 @@
 # site.sh: the site of a drill, in network namespaces.
 #
 #        cl  clients 203.0.113.100-109, outside host .200
-#         |
+#         |  router 172.16.0.1
 #   [ fc: front core ]                       sw: all the switches, in one namespace; each
 #      /          \                          balancer has access switches of its own
 #   [fa]          [fb]   ([fc]: lb-c)
@@ -18,6 +18,9 @@
 #    rs1   rs2   rs3                         10.0.0.11-13, fd00:b::11-13, routed 10.77.0.11-13,
 #                                            fd00:77::11-13 (control flows: no NAT, not tracked)
 #
+# The group `shop` of active-active sites has 203.0.113.20, 2001:db8::20 in front, 10.0.0.254 and
+# fd00:b::fe behind, and the same servers at 10.0.0.21-23, fd00:b::21-23, which answer by way of it.
+#
 # A balancer ("box") has a network, a mount and a pid namespace: killing its first process is the
 # loss of its power. Its disk, $WORK/NODE/disk, stays. Sourced by one.sh.
 
@@ -26,6 +29,7 @@ declare -A NODE_NUMBER=([lb-a]=2 [lb-b]=3 [lb-c]=4)
 declare -A BOX       # pid of a running box's first process
 declare -A OWNER     # of each address that a balancer added after its start
 declare -A OWNED_NS  # since when
+declare -A LOST_NS   # when a balancer last gave it up
 WATCH=               # fd of the fifo that the address watchers write to
 
 # A box runs a command: in_box NODE COMMAND...
@@ -83,6 +87,7 @@ clients_up() {
     echo "link add front type veth peer name cl netns sw"
     for i in {100..109}; do echo "addr add 203.0.113.$i/24 dev front"; done
     echo "addr add 203.0.113.200/24 dev front"
+    echo "addr add 172.16.0.1/24 dev front"
     echo "addr add 2001:db8::100/64 dev front nodad"
     echo "addr add 2001:db8::200/64 dev front nodad"
     echo "link set front up"
@@ -105,18 +110,27 @@ server_up() {
     echo "link set back up"
     echo "route add default via 10.0.0.1 src 10.0.0.$n"
     echo "route add default via fd00:b::1 src fd00:b::$n"
+    echo "addr add 10.0.0.$((n + 10))/24 dev back"
+    echo "addr add fd00:b::$((n + 10))/64 dev back nodad"
+    echo "rule add from 10.0.0.$((n + 10)) lookup 20"
+    echo "route add 10.0.0.0/24 dev back table 20"
+    echo "route add fd00:b::/64 dev back table 20"
+    echo "route add default via 10.0.0.254 table 20"
+    echo "route add default via fd00:b::fe table 20"
   } | ip -n "$name" -batch - || die "cannot build $name"
+  ip -6 -n "$name" rule add from fd00:b::$((n + 10)) lookup 20
   ip -n sw link set "$name" master bcore up
 }
 
 # Each node's own choice of servers for the same client: luck cannot pass for sync.
 ruleset() {
-  local n=${NODE_NUMBER[$1]} i map4='' map6=''
+  local n=${NODE_NUMBER[$1]} i web4='' web6=''
   for i in 0 1 2; do
-    map4+="${map4:+, }$i : 10.0.0.1$(((i + n) % 3 + 1))"
-    map6+="${map6:+, }$i : fd00:b::1$(((i + n) % 3 + 1))"
+    web4+="${web4:+, }$i : 10.0.0.1$(((i + n) % 3 + 1))"
+    web6+="${web6:+, }$i : fd00:b::1$(((i + n) % 3 + 1))"
   done
-  sed -e "s/@MAP4@/$map4/" -e "s/@MAP6@/$map6/" tests/drill/balancer.nft
+  sed -e "s/@WEB4@/$web4/" -e "s/@WEB6@/$web6/" -e "s/@SHOP4@/${web4//0.0.1/0.0.2}/" \
+    -e "s/@SHOP6@/${web6//::1/::2}/" tests/drill/balancer.nft
 }
 
 # Cables: front, back and sync, each to the node's port of its switch.
@@ -147,7 +161,10 @@ link set $l-sync master sync up
 END
 }
 
-# Power on: an empty kernel, the old disk.
+# A scenario may define this anew: NODE's own settings.
+box_settings() { :; }
+
+# A new kernel, the disk as it is.
 box_up() {
   local node=$1 starter
   mkdir -p "$WORK/$node/disk"
@@ -162,6 +179,7 @@ box_up() {
   quiet_netns "$node"
   ip netns exec "$node" sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
     net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_events=1
+  box_settings "$node"
   box_plug "$node"
   ruleset "$node" | ip netns exec "$node" nft -f - || die "$node refuses the rules"
   in_box "$node" "$B/drill/watch" "$node" >>"$WORK/watch.fifo" &
@@ -182,6 +200,59 @@ END
   unset "BOX[$node]"
   ip netns del "$node"
   forget_owner "$node"
+}
+
+# The cables of a dead box's kernel go when its last user does; a new one needs the ports now.
+box_unplug() {
+  local l
+  l=$(letter "$1")
+  ip -n sw -batch - <<END
+link del $l-sync
+link del $l-front
+link del $l-back
+END
+}
+
+# Power on after power_off: an empty kernel, the old disk.
+power_on() {
+  box_unplug "$1"
+  box_up "$1"
+}
+
+# cable NODE front|back|sync up|down: at the switch, so that the node sees its carrier go.
+cable() {
+  ip -n sw link set "$(letter "$1")-$2" "$3"
+}
+
+# uplink NODE front|back up|down: between the node's access switch and the core; no carrier tells it.
+uplink() {
+  local l
+  l=$(letter "$1")
+  ip -n sw link set "${2:0:1}$l-up" "$3"
+}
+
+# The node's access switches lose their power.
+switches_off() {
+  local l
+  l=$(letter "$1")
+  ip -n sw -batch - <<END
+link set $l-front down
+link set f$l-up down
+link set $l-back down
+link set b$l-up down
+END
+}
+
+# lossy NODE PERCENT: that much of what comes over the sync link is lost.
+lossy() {
+  ip netns exec "$1" nft -f - <<END || die "$1 refuses the rules"
+table inet loss {
+  chain sync {
+    type filter hook prerouting priority -400; policy accept;
+    iifname "sync" numgen random mod 100 < $2 drop
+  }
+}
+END
 }
 
 forget_owner() {
@@ -212,7 +283,7 @@ take_watch() {
   echo "$ns $node $what $addr" >>"$WORK/addresses"
   case $what in
     add) OWNER[$addr]=$node OWNED_NS[$addr]=$ns ;;
-    del) if [ "${OWNER[$addr]:-}" = "$node" ]; then unset "OWNER[$addr]"; fi ;;
+    del) LOST_NS[$addr]=$ns; if [ "${OWNER[$addr]:-}" = "$node" ]; then unset "OWNER[$addr]"; fi ;;
   esac
 }
 
@@ -225,6 +296,19 @@ wait_owner() {
     for addr; do [ "${OWNER[$addr]:-}" = "$node" ] || missing=$addr; done
     [ -n "$missing" ] || return 0
     [ "$SECONDS" -lt "$end" ] || die "$node did not get $missing"
+    take_watch 1
+  done
+}
+
+# wait_released NODE SECONDS ADDRESS...: until the node holds none of them.
+wait_released() {
+  local node=$1 end=$((SECONDS + $2)) addr left
+  shift 2
+  while :; do
+    left=
+    for addr; do [ "${OWNER[$addr]:-}" != "$node" ] || left=$addr; done
+    [ -n "$left" ] || return 0
+    [ "$SECONDS" -lt "$end" ] || die "$node keeps $left"
     take_watch 1
   done
 }

@@ -2,6 +2,8 @@
 # sync-conntrackd.sh: conntrackd in FT-FW mode with the usual primary-backup script of keepalived.
 # Interface: see sync-none.sh. Sourced by one.sh.
 
+SYNC_CAN=()
+
 sync_start() {
   local node=$1 n=${NODE_NUMBER[$1]}
   command -v conntrackd >/dev/null || die "conntrackd is missing: run make deps"
@@ -59,7 +61,7 @@ END
   until_true 5 "conntrackd on $node" in_box "$node" test -S /run/conntrackd.ctl
 }
 
-sync_globals() { :; }
+sync_keepalived() { :; }
 
 sync_instance() {
   cat <<END

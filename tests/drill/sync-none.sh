@@ -2,12 +2,15 @@
 # sync-none.sh: nothing keeps the tables alike. Shows what a crash does then, and the interface that
 # each sync-*.sh has. Sourced by one.sh.
 
+# What it can do beyond the least: of `stop kill pause handover gate verify`; scenarios ask.
+SYNC_CAN=()
+
 # Starts what syncs on the node, before its keepalived.
 sync_start() { :; }
 
-# Lines for keepalived's global_defs, and for the instance of a group.
-sync_globals() { :; }
+# Top-level blocks for the node's keepalived.conf, and lines for the instance of a group.
+sync_keepalived() { :; }
 sync_instance() { :; }
 
-# Waits until the standbys hold what the active node holds: sync_steady ACTIVE STANDBY...
+# sync_steady ACTIVE STANDBY...: waits until the standbys hold what the active node holds.
 sync_steady() { :; }

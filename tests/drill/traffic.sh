@@ -17,6 +17,7 @@ traffic_init() {
 servers_start() {
   local specs=('/run/netns/cl:7000,7001:9') name line
   for name in "${SERVERS[@]}"; do specs+=("/run/netns/$name:80:${name#rs}"); done
+  # (bash warns of a second coprocess in the log; both work.)
   coproc SERVE { exec "$B/drill/serve" "${specs[@]}"; }
   read -r -t 10 line <&"${SERVE[0]}" || die "the servers do not start"
   [ "$line" = ready ] || die "the servers do not start"
@@ -41,33 +42,59 @@ flows() {
 }
 
 # The usual mix: 2,000 paced TCP flows of all kinds, some bulk, some UDP, and those that are only
-# routed. NAME prefixes the groups' names when a scenario opens several mixes.
+# routed. PREFIX- parts the groups' names when a scenario opens several mixes.
 flows_usual() {
-  local p=${1:+$1-} vip4=203.0.113.10 vip6=2001:db8::10 out4=203.0.113.200 out6=2001:db8::200
-  flows "${p}web4" synced tcp paced cl $vip4 80 1200
-  flows "${p}web6" synced tcp paced cl $vip6 80 400
+  local p=${1:+$1-} out4=203.0.113.200 out6=2001:db8::200
+  flows "${p}web4" synced tcp paced cl "${FRONT4[web]}" 80 1200
+  flows "${p}web6" synced tcp paced cl "${FRONT6[web]}" 80 400
   flows "${p}snat4" synced tcp paced rs1 $out4 7000 150
   flows "${p}masq4" synced tcp paced rs2 $out4 7001 150
   flows "${p}snat6" synced tcp paced rs3 $out6 7000 60
   flows "${p}masq6" synced tcp paced rs1 $out6 7001 40
-  flows "${p}udp4" synced udp paced cl $vip4 80 100
-  flows "${p}udp6" synced udp paced cl $vip6 80 40
+  flows "${p}udp4" synced udp paced cl "${FRONT4[web]}" 80 100
+  flows "${p}udp6" synced udp paced cl "${FRONT6[web]}" 80 40
   flows "${p}udpout4" synced udp paced rs2 $out4 7000 40
-  flows "${p}control4" control tcp paced cl 10.77.0.11 80 450
-  flows "${p}control6" control tcp paced cl fd00:77::12 80 150
-  flows "${p}controludp" control udp paced cl 10.77.0.13 80 50
-  flows_bulk "$p" $vip4 $vip6 $out4
+  flows_control "$p" 450 150 50
+  flows_bulk "$p" web
+  flows "${p}upout4" synced tcp up rs3 $out4 7000 1 kib_s=2048
+  flows "${p}downout4" synced tcp down rs1 $out4 7001 1 kib_s=2048
 }
 
+# flows_few PREFIX: a small mix with some of all that needs sync, for a later phase.
+flows_few() {
+  flows "$1-web4" synced tcp paced cl "${FRONT4[web]}" 80 80
+  flows "$1-web6" synced tcp paced cl "${FRONT6[web]}" 80 40
+  flows "$1-snat4" synced tcp paced rs1 203.0.113.200 7000 20
+  flows "$1-masq4" synced tcp paced rs2 203.0.113.200 7001 20
+  flows "$1-udp4" synced udp paced cl "${FRONT4[web]}" 80 20
+  flows "$1-up4" synced tcp up cl "${FRONT4[web]}" 80 1 kib_s=1024
+  flows "$1-down4" synced tcp down cl "${FRONT4[web]}" 80 1 kib_s=1024
+}
+
+# flows_shop PREFIX: those of the second group of an active-active site.
+flows_shop() {
+  local p=${1:+$1-} out4=203.0.113.200
+  flows "${p}shop4" synced tcp paced cl "${FRONT4[shop]}" 80 500
+  flows "${p}shop6" synced tcp paced cl "${FRONT6[shop]}" 80 200
+  flows "${p}shopout4" synced tcp paced rs2 $out4 7000 100 from=10.0.0.22
+  flows "${p}shopudp4" synced udp paced cl "${FRONT4[shop]}" 80 60
+  flows_bulk "${p}shop" shop
+}
+
+# flows_control PREFIX TCP4 TCP6 UDP: only routed.
+flows_control() {
+  flows "$1control4" control tcp paced cl 10.77.0.11 80 "$2"
+  flows "$1control6" control tcp paced cl fd00:77::12 80 "$3"
+  flows "$1controludp" control udp paced cl 10.77.0.13 80 "$4"
+  flows "$1controlup" control tcp up cl 10.77.0.12 80 1 kib_s=2048
+}
+
+# flows_bulk PREFIX GROUP
 flows_bulk() {
-  local p=$1 vip4=$2 vip6=$3 out4=$4
-  flows "${p}up4" synced tcp up cl "$vip4" 80 2 kib_s=2048
-  flows "${p}down4" synced tcp down cl "$vip4" 80 2 kib_s=2048
-  flows "${p}up6" synced tcp up cl "$vip6" 80 1 kib_s=2048
-  flows "${p}down6" synced tcp down cl "$vip6" 80 1 kib_s=2048
-  flows "${p}upout4" synced tcp up rs3 "$out4" 7000 1 kib_s=2048
-  flows "${p}downout4" synced tcp down rs1 "$out4" 7001 1 kib_s=2048
-  flows "${p}controlup" control tcp up cl 10.77.0.12 80 1 kib_s=2048
+  flows "$1up4" synced tcp up cl "${FRONT4[$2]}" 80 2 kib_s=2048
+  flows "$1down4" synced tcp down cl "${FRONT4[$2]}" 80 2 kib_s=2048
+  flows "$1up6" synced tcp up cl "${FRONT6[$2]}" 80 1 kib_s=2048
+  flows "$1down6" synced tcp down cl "${FRONT6[$2]}" 80 1 kib_s=2048
 }
 
 # Waits until every living flow has shown life.
@@ -76,10 +103,10 @@ settle() {
   [ "$STATUS" = ok ] || problem "$ANSWER flows made no exchange within ${1:-30} s"
 }
 
-# fault: what is called next breaks something. FAULT_NS is its time.
-fault() { say 5 fault && FAULT_NS=$ANSWER; }
+# fault [NS]: what is called next breaks something (or did so at NS). FAULT_NS is its time.
+fault() { say 5 "fault ${1:-}" && FAULT_NS=$ANSWER; }
 
-# healed NODE: service is back since the node got the last address; notes how long that took.
+# healed NODE: service is back since the node got the last of $ADDRESSES; notes how long that took.
 healed() {
   local node=$1 addr last=0 list='' ms
   for addr in "${ADDRESSES[@]}"; do

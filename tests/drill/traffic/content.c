@@ -1,7 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The bytes of the drill's flows: see content.h. */
 #include "tests/drill/traffic/content.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define GOLDEN 0x9e3779b97f4a7c15u
 
@@ -52,4 +57,12 @@ bool content_check(uint64_t key, uint64_t offset, const uint8_t *buf, size_t len
 		len -= n;
 	}
 	return true;
+}
+
+void content_leave(int fd)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on));
+	close(fd);
 }

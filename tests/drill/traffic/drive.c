@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drive SEED: the clients of a site in one process. Takes commands on standard input, a line each,
  * and answers each with a line:
- *   flows name=N class=synced|control proto=tcp|udp kind=paced|up|down|idle|churn netns=PATH
+ *   flows name=N class=synced|control proto=tcp|udp kind=KIND netns=PATH
  *         to=ADDR port=P count=N [from=ADDR sources=N] [pace_ms=N] [kib_s=N] [rate=N]
  *   settle MS         waits until every living flow completed an exchange begun from now on
- *   fault             something breaks now; answers the time (CLOCK_MONOTONIC, ns)
+ *   fault [NS]        something breaks now, or did at NS; answers the time (CLOCK_MONOTONIC)
  *   healed [NS]       it is whole again (since NS)
  *   hang MS           how long a flow may make no progress
  *   demand excess_ms=X | newborn_ms=X
@@ -56,7 +57,7 @@ static int parse_address(const char *text, uint16_t port, struct sockaddr_storag
 
 static int parse_kind(const char *text, enum flow_kind *kind)
 {
-	static const char *const names[] = {"paced", "up", "down", "idle", "churn"};
+	static const char *const names[] = {"paced", "up", "down", "idle", "churn", "park"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(text, names[i]) == 0) {
@@ -193,7 +194,7 @@ static void obey(struct drive *d, char *line)
 		return;
 	}
 	if (strcmp(line, "fault") == 0) {
-		printf("ok %" PRIu64 "\n", fleet_fault(&d->fleet));
+		printf("ok %" PRIu64 "\n", fleet_fault(&d->fleet, strtoull(args, NULL, 10)));
 		return;
 	}
 	if (strcmp(line, "report") == 0) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* All the flows of a drill: see fleet.h. */
 #include "tests/drill/traffic/fleet.h"
 
@@ -11,7 +12,8 @@
 #define SECOND_NS  1000000000u
 #define HANG_NS	   (10ull * SECOND_NS)
 #define MAX_EVENTS 256
-#define TURN_MAX   512 /* timers a turn, so that answers are not left waiting */
+#define WAKE_RATE  20000u /* idle flows a second, so that many do not disturb those measured */
+#define TURN_MAX   512	  /* timers a turn, so that answers are not left waiting */
 
 int fleet_init(struct fleet *fleet, uint64_t seed)
 {
@@ -61,14 +63,14 @@ int fleet_add(struct fleet *fleet, const struct flow_group *spec, uint32_t rate)
 	return 0;
 }
 
-uint64_t fleet_fault(struct fleet *fleet)
+uint64_t fleet_fault(struct fleet *fleet, uint64_t at_ns)
 {
 	struct fleet_outage *outage = &fleet->outages[fleet->n_outages];
 
 	if (fleet->n_outages == FLEET_MAX_OUTAGES)
 		return 0;
 	fleet->n_outages++;
-	outage->begin_ns = netns_now_ns();
+	outage->begin_ns = at_ns ? at_ns : netns_now_ns();
 	outage->end_ns = 0;
 	if (!fleet->env.fault_ns)
 		fleet->env.fault_ns = outage->begin_ns;
@@ -83,11 +85,15 @@ void fleet_healed(struct fleet *fleet, uint64_t at_ns)
 
 void fleet_settle(struct fleet *fleet, uint64_t limit_ns)
 {
+	size_t idle = 0;
+
 	fleet->env.now_ns = netns_now_ns();
 	fleet->settle_from_ns = fleet->env.now_ns;
 	fleet->settle_limit_ns = fleet->env.now_ns + limit_ns;
 	for (size_t i = 0; i < fleet->n_flows; i++)
-		flow_wake(fleet->flows[i], &fleet->env);
+		idle += fleet->flows[i]->group->kind == FLOW_IDLE;
+	for (size_t i = 0; i < fleet->n_flows; i++)
+		flow_wake(fleet->flows[i], &fleet->env, SECOND_NS + idle * (SECOND_NS / WAKE_RATE));
 }
 
 size_t fleet_unsettled(const struct fleet *fleet)
@@ -97,7 +103,8 @@ size_t fleet_unsettled(const struct fleet *fleet)
 	for (size_t i = 0; i < fleet->n_flows; i++) {
 		const struct flow *flow = fleet->flows[i];
 
-		if (flow->state == FLOW_DEAD || flow->group->kind == FLOW_CHURN)
+		if (flow->state == FLOW_DEAD || flow->state == FLOW_PARKED ||
+		    flow->group->kind == FLOW_CHURN)
 			continue;
 		n += flow->done_begun_ns < fleet->settle_from_ns;
 	}

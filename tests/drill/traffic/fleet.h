@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* All the flows of a drill: opens them at a rate, turns the loop, keeps the times of what was
  * broken, and tells when every flow has shown life again. Used by drive.c and report.c. */
 #ifndef TESTS_DRILL_TRAFFIC_FLEET_H
@@ -33,8 +34,8 @@ int fleet_init(struct fleet *fleet, uint64_t seed);
 /* Opens `spec->count` flows like spec, `rate` a second. Returns 0 or -errno. */
 int fleet_add(struct fleet *fleet, const struct flow_group *spec, uint32_t rate);
 
-/* Something breaks now. Returns its time, or 0 when there were too many. */
-uint64_t fleet_fault(struct fleet *fleet);
+/* Something breaks at at_ns (0: now). Returns its time, or 0 when there were too many. */
+uint64_t fleet_fault(struct fleet *fleet, uint64_t at_ns);
 
 /* What broke last is whole again since at_ns (0: now). */
 void fleet_healed(struct fleet *fleet, uint64_t at_ns);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One flow of the drill as its client sees it: see flow.h. */
 #include "tests/drill/traffic/flow.h"
 
@@ -13,6 +14,8 @@
 #define BULK_BYTES	(256u * 1024)
 #define BULK_SNDBUF	(128 * 1024) /* small, so that progress shows in small steps */
 #define CHURN_EXCHANGES 2
+#define PARK_PORT0	10000u /* above the ports that the outside hosts listen on */
+#define PARK_AT_ONCE	2000
 
 static void arm(struct flow *flow, const struct flow_env *env, uint64_t due_ns)
 {
@@ -21,6 +24,7 @@ static void arm(struct flow *flow, const struct flow_env *env, uint64_t due_ns)
 
 static void die(struct flow *flow, const struct flow_env *env, enum flow_end end)
 {
+	flow->group->open_now--;
 	flow->state = FLOW_DEAD;
 	flow->end = end;
 	flow->ended_ns = env->now_ns;
@@ -76,14 +80,25 @@ static int poll_for(struct flow *flow, const struct flow_env *env, int op, uint3
 static struct sockaddr_storage source_address(const struct flow *flow)
 {
 	struct sockaddr_storage addr = flow->group->from;
-	uint32_t step = flow->group->sources ? flow->id % flow->group->sources : 0;
+	uint32_t sources = flow->group->sources ? flow->group->sources : 1;
+	uint32_t step = flow->id % sources;
+	uint16_t port = 0;
+
+	/* The system would give the port of a parked flow to the next one: the tables' entry is in
+	 * use, though no socket is. */
+	if (flow->group->kind == FLOW_PARK)
+		port = (uint16_t)(PARK_PORT0 + flow->id / sources % (65536 - PARK_PORT0));
 
 	if (addr.ss_family == AF_INET) {
 		struct sockaddr_in *in = (struct sockaddr_in *)&addr;
 
 		in->sin_addr.s_addr = htonl(ntohl(in->sin_addr.s_addr) + step);
+		in->sin_port = htons(port);
 	} else {
-		((struct sockaddr_in6 *)&addr)->sin6_addr.s6_addr[15] += (uint8_t)step;
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
+
+		in6->sin6_addr.s6_addr[15] += (uint8_t)step;
+		in6->sin6_port = htons(port);
 	}
 	return addr;
 }
@@ -138,6 +153,10 @@ static void flow_open(struct flow *flow, const struct flow_env *env)
 	const struct flow_group *group = flow->group;
 	int type = group->tcp ? SOCK_STREAM : SOCK_DGRAM;
 
+	if (group->kind == FLOW_PARK && group->open_now >= PARK_AT_ONCE) {
+		arm(flow, env, env->now_ns + 10 * MS);
+		return;
+	}
 	flow->fd = socket(group->to.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	flow->life_exchanges = 0;
 	flow->established_ns = 0;
@@ -145,6 +164,7 @@ static void flow_open(struct flow *flow, const struct flow_env *env)
 	flow->req.seq = 0;
 	flow->greeted = false;
 	flow->group->lives_opened++;
+	flow->group->open_now++;
 	if (flow->fd < 0 || socket_prepare(flow) < 0 ||
 	    poll_for(flow, env, EPOLL_CTL_ADD, group->tcp ? EPOLLIN | EPOLLOUT : EPOLLIN) < 0) {
 		die(flow, env, FLOW_RESET);
@@ -236,6 +256,8 @@ static void exchange_begin(struct flow *flow, const struct flow_env *env)
 	flow->req.flow = flow->id;
 	flow->req.seed = env->seed;
 	flow->req.pace_kib_s = flow->group->kind == FLOW_DOWN ? flow->group->pace_kib_s : 0;
+	if (flow->group->kind == FLOW_PARK)
+		flow->req.pace_kib_s = CONTENT_PARK;
 	exchange_size(flow, env);
 	flow->tx = flow->rx = 0;
 	flow->begun_ns = flow->progress_ns = env->now_ns;
@@ -254,13 +276,15 @@ static uint64_t next_beat(const struct flow *flow, const struct flow_env *env)
 
 	switch (flow->group->kind) {
 	case FLOW_PACED:
+	case FLOW_CHURN:
 		/* Each at its own pace: within a tenth of the group's. */
 		return flow->begun_ns + pace * (900 + content_mix(flow->id) % 200) / 1000;
 	case FLOW_IDLE:
 		return UINT64_MAX;
 	case FLOW_UP:
 	case FLOW_DOWN:
-	case FLOW_CHURN:
+	case FLOW_PARK:
+	case FLOW_KINDS:
 		break;
 	}
 	return env->now_ns;
@@ -272,7 +296,17 @@ static void life_end(struct flow *flow, const struct flow_env *env)
 	close(flow->fd);
 	flow->fd = -1;
 	flow->state = FLOW_WAITING;
-	arm(flow, env, env->now_ns + (uint64_t)flow->group->pace_ms * MS);
+	arm(flow, env, env->now_ns);
+}
+
+/* The connection is left to the connection tables alone. */
+static void park(struct flow *flow, const struct flow_env *env)
+{
+	content_leave(flow->fd);
+	flow->group->open_now--;
+	flow->fd = -1;
+	flow->state = FLOW_PARKED;
+	heap_clear(env->timers, &flow->timer);
 }
 
 static void exchange_end(struct flow *flow, const struct flow_env *env)
@@ -293,6 +327,8 @@ static void exchange_end(struct flow *flow, const struct flow_env *env)
 	flow->req.seq++;
 	if (flow->group->kind == FLOW_CHURN && flow->life_exchanges == CHURN_EXCHANGES)
 		life_end(flow, env);
+	else if (flow->group->kind == FLOW_PARK)
+		park(flow, env);
 	else
 		rest(flow, env, next_beat(flow, env));
 }
@@ -429,13 +465,14 @@ void flow_on_timer(struct flow *flow, const struct flow_env *env)
 			arm(flow, env, hung_ns);
 		return;
 	case FLOW_DEAD:
+	case FLOW_PARKED:
 		heap_clear(env->timers, &flow->timer);
 		return;
 	}
 }
 
-void flow_wake(struct flow *flow, const struct flow_env *env)
+void flow_wake(struct flow *flow, const struct flow_env *env, uint64_t within_ns)
 {
 	if (flow->state == FLOW_RESTING && flow->group->kind == FLOW_IDLE)
-		arm(flow, env, env->now_ns + content_mix(env->now_ns ^ flow->id) % (1000u * MS));
+		arm(flow, env, env->now_ns + content_mix(env->now_ns ^ flow->id) % within_ns);
 }

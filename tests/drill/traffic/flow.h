@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One flow of the drill as its client sees it: opens, exchanges checked bytes at its own pace, and
  * notes how it ended and the longest time it stood still. Driven by fleet.c, which owns the clock,
  * the timers and the poller. */
@@ -14,14 +15,17 @@ enum flow_kind {
 	FLOW_UP,    /* bulk to the server */
 	FLOW_DOWN,  /* bulk from the server */
 	FLOW_IDLE,  /* one exchange at its start, one at each settling */
-	FLOW_CHURN, /* connects, two exchanges, closes, and anew at each beat */
+	FLOW_CHURN, /* connects, an exchange, another after a beat, closes, and anew */
+	FLOW_PARK, /* one exchange; then both ends forget it without a word: tables still hold it */
+	FLOW_KINDS
 };
 
 enum flow_state {
 	FLOW_WAITING, /* to be opened when its timer falls due */
 	FLOW_CONNECTING,
 	FLOW_RESTING,
-	FLOW_BUSY, /* an exchange is under way */
+	FLOW_BUSY,   /* an exchange is under way */
+	FLOW_PARKED, /* see FLOW_PARK */
 	FLOW_DEAD,
 };
 
@@ -47,6 +51,7 @@ struct flow_group {
 	uint32_t count;
 	uint32_t pace_ms;
 	uint32_t pace_kib_s;
+	uint32_t open_now; /* but of churning groups */
 	/* churn only */
 	uint32_t lives_opened, lives_completed, lives_lost;
 	uint32_t newborn_lost; /* established less than newborn_ms before a fault */
@@ -94,7 +99,7 @@ void flow_on_timer(struct flow *flow, const struct flow_env *env);
 /* epoll reports `events` on its socket. */
 void flow_on_event(struct flow *flow, const struct flow_env *env, uint32_t events);
 
-/* Idle flows: begin an exchange within a second. */
-void flow_wake(struct flow *flow, const struct flow_env *env);
+/* Idle flows: begin an exchange within the time given. */
+void flow_wake(struct flow *flow, const struct flow_env *env, uint64_t within_ns);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A binary heap of timers: see heap.h. */
 #include "tests/drill/traffic/heap.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A binary heap of timers that know their place, so that any of them can be moved or taken out. */
 #ifndef TESTS_DRILL_TRAFFIC_HEAP_H
 #define TESTS_DRILL_TRAFFIC_HEAP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sockets in other network namespaces: see netns.h. */
 #include "tests/drill/traffic/netns.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sockets in other network namespaces: one process serves and drives a whole site. */
 #ifndef TESTS_DRILL_TRAFFIC_NETNS_H
 #define TESTS_DRILL_TRAFFIC_NETNS_H

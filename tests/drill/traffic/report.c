@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What became of the flows: see report.h. */
 #include "tests/drill/traffic/report.h"
 
@@ -80,7 +81,10 @@ static struct stall tally_stall(const struct tally *tally)
 
 static bool is_class(const struct flow *flow, const void *arg)
 {
-	return flow->group->kind != FLOW_CHURN && flow->group->control == *(const bool *)arg;
+	enum flow_kind kind = flow->group->kind;
+
+	return kind != FLOW_CHURN && kind != FLOW_PARK &&
+	       flow->group->control == *(const bool *)arg;
 }
 
 /* Like is compared with like: retransmission timers of paced TCP, IPv4 and IPv6. */
@@ -115,7 +119,7 @@ static void write_group(FILE *out, const struct fleet *fleet, const struct flow_
 {
 	static const char *const kinds[] = {
 		[FLOW_PACED] = "paced", [FLOW_UP] = "up",	[FLOW_DOWN] = "down",
-		[FLOW_IDLE] = "idle",	[FLOW_CHURN] = "churn",
+		[FLOW_IDLE] = "idle",	[FLOW_CHURN] = "churn", [FLOW_PARK] = "park",
 	};
 	struct tally tally;
 

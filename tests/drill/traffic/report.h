@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What became of the flows, as JSON and as a line for the table. */
 #ifndef TESTS_DRILL_TRAFFIC_REPORT_H
 #define TESTS_DRILL_TRAFFIC_REPORT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* serve NETNS:PORT[,PORT...]:ID ...: the real servers and outside hosts of a site in one process.
  * Listens on TCP and UDP, IPv4 and IPv6, at each port in each namespace given, checks each
  * request's bytes and answers with its own number and the bytes asked for. Writes "ready" to
@@ -61,9 +62,10 @@ static struct end *end_new(const struct serve *s, enum kind kind, int fd, uint32
 	return end;
 }
 
-static void conn_close(struct end *end)
+static void end_free(struct end *end)
 {
-	close(end->fd);
+	if (end->fd >= 0)
+		close(end->fd);
 	free(end);
 }
 
@@ -188,7 +190,8 @@ static bool conn_write(struct serve *s, struct end *end)
 
 static bool conn_answer(struct serve *s, struct end *end)
 {
-	unsigned pace = end->req.pace_kib_s * 1024u;
+	bool parks = end->req.pace_kib_s == CONTENT_PARK;
+	unsigned pace = parks ? 0 : end->req.pace_kib_s * 1024u;
 
 	if (pace && !end->paced)
 		(void)setsockopt(end->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &pace, sizeof(pace));
@@ -203,7 +206,13 @@ static bool conn_answer(struct serve *s, struct end *end)
 					    .reply_bytes = end->req.reply_bytes,
 					    .bad = end->bad};
 	end->tx = 0;
-	return conn_write(s, end);
+	if (!conn_write(s, end))
+		return false;
+	if (!parks || end->writing)
+		return true;
+	content_leave(end->fd);
+	end->fd = -1;
+	return false;
 }
 
 static bool conn_take(struct end *end, const uint8_t *buf, size_t len)
@@ -297,7 +306,7 @@ static void serve_turn(struct serve *s, struct end *end)
 		return;
 	case KIND_CONN:
 		if (!(end->writing ? conn_write(s, end) : conn_read(s, end)))
-			conn_close(end);
+			end_free(end);
 		return;
 	}
 }

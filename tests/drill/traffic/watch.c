@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* watch NODE: writes a line to standard output for each address that comes to or goes from this
  * network namespace: "NANOSECONDS NODE add|del ADDRESS" (CLOCK_MONOTONIC), and "… up" at its start.
  * Runs inside a balancer and dies with it. Source: rtnetlink(7). */

@@ -1,0 +1,117 @@
+# shellcheck shell=bash disable=SC2034,SC2016,SC2004
+# sync-syncd.sh: syncd on each balancer. Interface: see sync-none.sh. Sourced by one.sh.
+#
+# The track file holds 0 while the node is ready and 1 while it is not; with a negative weight a node
+# that would lose flows has the lower priority, but serves when nobody else does.
+
+SYNC_CAN=(stop kill pause handover gate verify)
+SYNC_MCAST=          # extra lines for each link, if any
+declare -A SYNC_PID  # of each node's daemon, in the node's pid namespace
+
+node_ctl() {
+  local node=$1
+  shift
+  in_box "$node" "$B/syncctl" -c "$WORK/$node/syncd.conf" "$@"
+}
+
+sync_configure() {
+  local node=$1 n=${NODE_NUMBER[$1]} group
+  if [ ! -e "$WORK/1.key" ]; then
+    "$B/syncctl" genkey 1 "$WORK/1.key" >>"$WORK/log" || die "syncctl genkey fails"
+  fi
+  {
+    echo "node $node { id = $n }"
+    echo "link sync0 { interface = \"sync\" }"
+    echo "key 1 { file = \"$WORK/1.key\" }"
+    for group in "${SITE_GROUPS[@]}"; do
+      echo "group $group { id = $((${VRID[$group]} / 10))" \
+        "match = { \"${FRONT4[$group]}\", \"${FRONT6[$group]}\" } }"
+    done
+    echo "conntrack { protocols = { tcp, udp } }"
+  } >"$WORK/$node/syncd.conf"
+  # For keepalived: it reports the instance's state as the group's role.
+  cat >"$WORK/$node/notify" <<END
+#!/bin/sh
+exec "$B/syncctl" -c "$WORK/$node/syncd.conf" role "\$1" "\$2" >>"$WORK/$node/notify.log" 2>&1
+END
+  chmod +x "$WORK/$node/notify"
+}
+
+sync_start() {
+  local node=$1
+  sync_configure "$node"
+  daemon_start "$node"
+}
+
+daemon_start() {
+  local node=$1
+  in_box "$node" sh -c 'echo $$ >/run/daemon.pid; exec "$@"' - \
+    "$B/syncd" -c "$WORK/$node/syncd.conf" >>"$WORK/$node/syncd.log" 2>&1 &
+  disown $!
+  until_true 10 "syncd on $node to answer" node_answers "$node"
+}
+
+node_answers() { node_ctl "$1" status >/dev/null 2>&1; }
+
+# sync_signal NODE SIGNAL
+sync_signal() { in_box "$1" sh -c "kill -$2 \$(cat /run/daemon.pid)"; }
+
+# As `systemctl stop syncd`.
+sync_stop() {
+  in_box "$1" sh -c 'pid=$(cat /run/daemon.pid) && kill -TERM "$pid" &&
+    while [ -e "/proc/$pid" ]; do sleep 0.01; done' || die "syncd on $1 does not stop"
+}
+
+sync_keepalived() {
+  local node=$1 group
+  for group in "${SITE_GROUPS[@]}"; do
+    cat <<END
+vrrp_track_file syncd_$group {
+  file /run/syncd/$node/$group.ready
+  weight -20
+  init_file 1
+}
+END
+  done
+}
+
+sync_instance() {
+  local node=$1 group=$2
+  cat <<END
+  track_file {
+    syncd_$group
+  }
+  notify_master "$WORK/$node/notify $group active"
+  notify_backup "$WORK/$node/notify $group standby"
+  notify_fault "$WORK/$node/notify $group standby"
+END
+}
+
+# node_status NODE GROUP JQ-FREE-KEY: a member of the group in `syncctl status -j`.
+node_status() {
+  node_ctl "$1" -j status 2>/dev/null | tr -d ' \n' |
+    sed -n "s/.*{[^{}]*\"name\":\"$2\"[^{}]*\"$3\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
+}
+
+node_equal() { [ "$(node_status "$1" "$2" equal)" = true ]; }
+node_installed() { [ "$(node_status "$1" "$2" installed)" -ge "$(node_status "$3" "$2" flows)" ]; }
+
+# group_active GROUP NODE
+group_active() { [ "$(node_status "$2" "$1" role)" = active ]; }
+
+# sync_steady ACTIVE STANDBY...: in every group of which ACTIVE is active.
+sync_steady() {
+  local active=$1 standby group
+  shift
+  for group in "${SITE_GROUPS[@]}"; do
+    group_active "$group" "$active" || continue
+    for standby; do
+      until_true 30 "$standby to be equal to $active in $group" node_equal "$standby" "$group"
+      until_true 30 "$standby to have all flows in its kernel" \
+        node_installed "$standby" "$group" "$active"
+    done
+  done
+}
+
+# sync_handover NODE GROUP
+sync_handover() { node_ctl "$1" handover "$2" >>"$WORK/log" || problem "handover of $2 is refused"; }
