@@ -11,7 +11,7 @@ WARN += -Werror
 endif
 
 PKGS    := libmnl libprotobuf-c libsodium jansson libxxhash libzstd libmicrohttpd \
-	   libcap-ng libseccomp libsystemd
+	   libcap-ng libseccomp libsystemd libnftables
 PKG_CFLAGS := $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDLIBS  := $(shell $(PKG) --libs $(PKGS) 2>/dev/null) -lev -lm -lpthread
 VERSION := $(shell sed -n 's/^## *//p;q' NEWS 2>/dev/null | head -1)

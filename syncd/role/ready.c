@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The ready gate. Called by main.c each turn, which writes the track file on a change. */
+#include "syncd/role/ready.h"
+
+static uint64_t delay(const struct ready_gate *g, const struct ready_config *cfg)
+{
+	return g->raw ? cfg->rise_us : cfg->fall_us;
+}
+
+bool ready_gate_step(struct ready_gate *g, const struct ready_config *cfg, bool ready, bool active,
+		     uint64_t now_us)
+{
+	const bool first = !g->begun, was = g->shown;
+
+	if (first || ready != g->raw) {
+		g->raw = ready;
+		g->since_us = now_us;
+	}
+	if (active)
+		g->shown = true;
+	else if (g->active)
+		g->shown = ready;
+	else if (g->shown != g->raw && now_us - g->since_us >= delay(g, cfg))
+		g->shown = g->raw;
+	g->begun = true;
+	g->active = active;
+	g->changes += g->shown != was;
+	return first || g->shown != was;
+}
+
+uint64_t ready_gate_due(const struct ready_gate *g, const struct ready_config *cfg)
+{
+	if (!g->begun || g->active || g->shown == g->raw)
+		return UINT64_MAX;
+	return g->since_us + delay(g, cfg);
+}
