@@ -24,8 +24,8 @@ static int load_keys(struct daemon *d)
 			return err == -EACCES || err == -EPERM ? EXIT_RIGHTS : EXIT_USAGE;
 		}
 		if (d->key[i].id != d->cfg->key[i].id) {
-			log_error("key %u: %s holds key %u: name its own id", d->cfg->key[i].id, path,
-				  d->key[i].id);
+			log_error("key %u: %s holds key %u: name its own id", d->cfg->key[i].id,
+				  path, d->key[i].id);
 			return EXIT_USAGE;
 		}
 		d->keys++;
@@ -81,7 +81,8 @@ static int make_engine(struct daemon *d)
 	return d->engine ? 0 : EXIT_RUNTIME;
 }
 
-/* The end of each turn of the loop: the engine does what is due, and says when it wants to be called. */
+/* The end of each turn of the loop: the engine does what is due, and says when it wants to be
+ * called. */
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct daemon *d = w->data;

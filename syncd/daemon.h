@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon: an engine given sockets, a kernel, files and a clock. Made by main.c, in the order of the
- * structure's members, and taken down in reverse.
+ * The daemon: an engine given sockets, a kernel, files and a clock. Made by main.c, in the order of
+ * the structure's members, and taken down in reverse.
  */
 #ifndef SYNCD_DAEMON_H
 #define SYNCD_DAEMON_H

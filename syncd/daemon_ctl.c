@@ -19,9 +19,8 @@ static const struct config_group *request_group(const struct daemon *d, const js
 						json_t *response)
 {
 	const char *name = json_string_value(json_object_get(request, "group"));
-	const struct config_group *g =
-		name ? config_find_group(d->cfg, name)
-		     : (d->cfg->groups == 1 ? &d->cfg->group[0] : NULL);
+	const struct config_group *g = name ? config_find_group(d->cfg, name)
+					    : (d->cfg->groups == 1 ? &d->cfg->group[0] : NULL);
 
 	if (!g)
 		(void)answer_error(response, CTL_CODE_USAGE,
@@ -154,8 +153,8 @@ static json_t *group_json(const struct engine_group_status *st)
 			 (json_int_t)st->flows, "installed",
 			 (json_int_t)(st->flows - st->kernel_queued - st->refused), "equal",
 			 st->equal, "equal_age_ms", (json_int_t)st->equal_age_ms, "lag_ms",
-			 (double)st->lag_us / 1e3, "would_lose", (json_int_t)st->would_lose, "ready",
-			 st->ready, "reasons", reasons);
+			 (double)st->lag_us / 1e3, "would_lose", (json_int_t)st->would_lose,
+			 "ready", st->ready, "reasons", reasons);
 }
 
 static int on_status(void *ctx, const json_t *request, json_t *response)
@@ -178,7 +177,7 @@ static int on_status(void *ctx, const json_t *request, json_t *response)
 }
 
 static const struct ctl_command commands[] = {
-	{"status", on_status}, {"role", on_role},	{"ready", on_ready},
+	{"status", on_status}, {"role", on_role},	  {"ready", on_ready},
 	{"flows", on_flows},   {"handover", on_handover}, {"reconcile", on_reconcile},
 	{NULL, NULL},
 };

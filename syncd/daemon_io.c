@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the engine asks of the daemon: datagrams out, groups of flows, edges, terms; and datagrams in. */
+/* What the engine asks of the daemon: datagrams out, groups of flows, edges, terms; and datagrams
+ * in. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon's kernel edges: opened by configuration, watched by the loop, and judged each second. */
+/* The daemon's kernel edges: opened by configuration, watched by the loop, and judged each second.
+ */
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -59,13 +60,13 @@ static enum ct_from from_tcp(enum config_tcp_from f)
 
 static enum ct_from from_udp(enum config_udp_from f)
 {
-	return f == CONFIG_UDP_NEW	? CT_FROM_NEW
+	return f == CONFIG_UDP_NEW     ? CT_FROM_NEW
 	       : f == CONFIG_UDP_REPLY ? CT_FROM_REPLY
-					: CT_FROM_ESTABLISHED;
+				       : CT_FROM_ESTABLISHED;
 }
 
-static void ct_fill(const struct config_conntrack *c, struct ct_config *out, struct ct_prefix *ignore,
-		    uint16_t *zones)
+static void ct_fill(const struct config_conntrack *c, struct ct_config *out,
+		    struct ct_prefix *ignore, uint16_t *zones)
 {
 	static const uint8_t number[CONFIG_PROTOS] = {
 		[CONFIG_TCP] = IPPROTO_TCP,   [CONFIG_UDP] = IPPROTO_UDP,
@@ -90,9 +91,8 @@ static void ct_fill(const struct config_conntrack *c, struct ct_config *out, str
 	out->include_local = c->local;
 	out->tcp_from = from_tcp(c->tcp_from);
 	out->udp_from = from_udp(c->udp_from);
-	out->sctp_from = out->dccp_from = c->sctp_from == CONFIG_SCTP_COOKIE
-						  ? CT_FROM_REPLY
-						  : CT_FROM_ESTABLISHED;
+	out->sctp_from = out->dccp_from =
+		c->sctp_from == CONFIG_SCTP_COOKIE ? CT_FROM_REPLY : CT_FROM_ESTABLISHED;
 	memcpy(out->label_mask, c->label_mask.item, c->label_mask.n);
 	out->lease_s = c->lease_s;
 	out->rcvbuf_bytes = (size_t)c->event_buffer_kb << 10;

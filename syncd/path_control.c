@@ -24,7 +24,8 @@ void control_send(struct engine *e, const struct control *c)
 {
 	bool sent = control_try(e, c);
 
-	assert(sent); /* bounded by construction: only a hello can be too long, and says less then */
+	assert(sent); /* bounded by construction: only a hello can be too long, and says less then
+		       */
 	(void)sent;
 }
 

@@ -121,23 +121,33 @@ static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
 	retry_later(e, g, key, (size_t)n, f->key.kind);
 }
 
-static void retry_tick(struct engine *e, struct group *g, uint64_t *next_us)
-{
-	while (timed_list_due(&g->retry, e->now.mono_us)) {
-		struct timed_key *k = timed_list_take(&g->retry);
-
-		/* A delete that failed: what is left in the kernel ends with its lease. */
-		(void)table_kernel_again(g->table, k->key, k->len);
-		free(k);
-	}
-	sooner(next_us, timed_list_next(&g->retry));
-}
-
 int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f)
 {
 	struct sink *s = e->io.sink(e->io.ctx, f->key.kind);
 
 	return s ? s->ops->submit(s, op, f) : -EOPNOTSUPP;
+}
+
+/* What the table has no more is to be deleted. */
+static void retry_one(struct engine *e, struct group *g, const struct timed_key *k)
+{
+	struct flow f = {0};
+
+	if (table_kernel_again(g->table, k->key, k->len) || flow_key_decode(k->key, k->len, &f.key))
+		return;
+	if (path_kernel_submit(e, SINK_DEL, &f) == -EAGAIN)
+		retry_later(e, g, k->key, k->len, k->kind);
+}
+
+static void retry_tick(struct engine *e, struct group *g, uint64_t *next_us)
+{
+	while (timed_list_due(&g->retry, e->now.mono_us)) {
+		struct timed_key *k = timed_list_take(&g->retry);
+
+		retry_one(e, g, k);
+		free(k);
+	}
+	sooner(next_us, timed_list_next(&g->retry));
 }
 
 /* Takes one change from the table to its sink. Returns false where the sink has no room. */
