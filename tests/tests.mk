@@ -8,6 +8,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
 NET_BIN  := $(patsubst tests/net/%.c,$(B)/tests/%,$(NET_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(FUZZ_SRC))
+REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/replay_%,$(FUZZ_SRC))
 TEST_LIB := $(B)/libtest.a
 
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
@@ -20,17 +21,20 @@ $(B)/tests/%: $(B)/obj/tests/net/%.o $(TEST_LIB) $(LIBS_ALL)
 build/fuzz/tests/%: build/fuzz/obj/tests/fuzz/%.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+$(B)/tests/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIBS_ALL)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 .PRECIOUS: $(B)/obj/tests/unit/%.o $(B)/obj/tests/net/%.o $(B)/obj/tests/fuzz/%.o
 
 .PHONY: check check-unit check-net fuzz
-check-unit: $(UNIT_BIN)
-	@tests/run-checks.sh $(UNIT_BIN)
+check-unit: $(UNIT_BIN) $(REPLAY_BIN)
+	@tests/run-checks.sh $(UNIT_BIN) $(REPLAY_BIN)
 check-net: $(NET_BIN)
 	@tests/run-checks.sh $(NET_BIN)
-check: all $(UNIT_BIN) $(NET_BIN)
-	@tests/run-checks.sh $(UNIT_BIN) $(NET_BIN)
+check: all $(UNIT_BIN) $(REPLAY_BIN) $(NET_BIN)
+	@tests/run-checks.sh $(UNIT_BIN) $(REPLAY_BIN) $(NET_BIN)
 
-# FUZZ_SECONDS a decoder; committed seeds are in tests/fuzz/seeds/NAME/.
+# FUZZ_SECONDS a decoder; committed seeds are in tests/fuzz/seeds/NAME/ (`make check` replays them).
 FUZZ_SECONDS ?= 30
 fuzz:
 	@$(MAKE) V=fuzz build-fuzz
