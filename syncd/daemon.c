@@ -109,6 +109,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	daemon_watch_links(d);
+	daemon_check_fifo(d);
 	daemon_check_box(d);
 	daemon_update_ready(d);
 	(void)sd_notify(0, "WATCHDOG=1");

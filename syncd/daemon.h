@@ -15,6 +15,9 @@
 #include "syncd/engine.h"
 #include "syncd/kernel/kernel.h"
 #include "syncd/net/link.h"
+#include "syncd/role/guard.h"
+#include "syncd/role/keepalived_fifo.h"
+#include "syncd/role/ready.h"
 #include "syncd/role/term_store.h"
 
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_RIGHTS = 3 };
@@ -34,6 +37,13 @@ struct daemon_edge {
 	ev_timer source_poll; /* instead of source_io while the source is busy */
 };
 
+struct daemon_group {
+	const struct config_group *cfg;
+	struct ready_gate gate;
+	int track; /* value that the track file has; -1: not yet written */
+	bool guarded;
+};
+
 struct daemon {
 	struct config *cfg;
 	struct ev_loop *loop;
@@ -46,12 +56,16 @@ struct daemon {
 	size_t links;
 	struct engine *engine;
 	struct daemon_edge edge[2]; /* by enum flow_kind */
+	struct daemon_group *group;
+	struct guard *guard;
+	struct keepalived_fifo *fifo;
+	ev_io fifo_io;
 	struct ctl_server *ctl;
 	ev_io ctl_io;
 	ev_prepare turn;
 	ev_timer wake, second;
 	ev_signal sigterm, sigint, sighup;
-	struct log_limit limit_datagram, limit_source, limit_sink;
+	struct log_limit limit_datagram, limit_source, limit_sink, limit_track;
 	int exit_code;
 };
 
@@ -81,6 +95,7 @@ void daemon_check_box(struct daemon *d);
 int daemon_open_roles(struct daemon *d);
 void daemon_close_roles(struct daemon *d);
 void daemon_update_ready(struct daemon *d);
+void daemon_check_fifo(struct daemon *d);
 void daemon_on_state(void *ctx, uint32_t group, enum node_state from, enum node_state to,
 		     const char *reason);
 void daemon_on_alarm(void *ctx, uint32_t group, const char *what);

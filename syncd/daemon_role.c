@@ -1,63 +1,250 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Roles: what was kept over a restart, and what the world is told of a change. */
+/*
+ * Roles: who tells them (what was kept over a restart, keepalived's fifo, syncctl), and what the
+ * world is told of them (log, track files, hooks, the guard).
+ */
 #include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "syncd/daemon.h"
+#include "syncd/role/track_file.h"
+
+extern char **environ;
 
 static const char *group_name(const struct daemon *d, uint32_t id)
 {
 	for (size_t i = 0; i < d->cfg->groups; i++)
 		if (d->cfg->group[i].id == id)
 			return d->cfg->group[i].name;
-	return "?";
+	return "-"; /* an alarm of the node */
+}
+
+/* Runs an operator's program and does not wait for it: libev reaps it. */
+static void run_hook(const char *path, const char *group, const char *what, const char *reason)
+{
+	char *const argv[] = {strdup(path), strdup(group), strdup(what), strdup(reason), NULL};
+	pid_t pid;
+	int err;
+
+	if (!path[0])
+		goto out;
+	err = argv[0] && argv[1] && argv[2] && argv[3]
+		      ? posix_spawn(&pid, path, NULL, NULL, argv, environ)
+		      : ENOMEM;
+	if (err)
+		log_error("hook %s: %s", path, strerror(err));
+out:
+	for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
+		free(argv[i]);
 }
 
 void daemon_on_state(void *ctx, uint32_t group, enum node_state from, enum node_state to,
 		     const char *reason)
 {
 	struct daemon *d = ctx;
+	const char *name = group_name(d, group);
 
-	log_notice("group %s: %s -> %s: %s", group_name(d, group), role_state_name(from),
-		   role_state_name(to), reason);
+	log_notice("group %s: %s -> %s: %s", name, role_state_name(from), role_state_name(to),
+		   reason);
+	run_hook(d->cfg->hooks.state, name, role_state_name(to), reason);
 }
 
 void daemon_on_alarm(void *ctx, uint32_t group, const char *what)
 {
 	struct daemon *d = ctx;
+	const char *name = group_name(d, group);
 
-	log_error("group %s: %s", group_name(d, group), what);
+	log_error("group %s: %s", name, what);
+	run_hook(d->cfg->hooks.alarm, name, "alarm", what);
+}
+
+/* While active and not yet whole: strays are dropped, so that no client is reset for our delay. */
+static void update_guard(struct daemon *d, struct daemon_group *g,
+			 const struct engine_group_status *st)
+{
+	bool want = d->guard && g->cfg->guard && st->role == ROLE_ACTIVE && !st->whole;
+	int err;
+
+	if (want == g->guarded)
+		return;
+	err = want ? guard_raise(d->guard, g->cfg) : guard_lower(d->guard, g->cfg);
+	if (err && err != -ENODATA)
+		log_error("group %s: guard: %s %s", g->cfg->name, strerror(-err),
+			  guard_error(d->guard));
+	g->guarded = want;
+}
+
+static void update_track(struct daemon *d, struct daemon_group *g,
+			 const struct engine_group_status *st, uint64_t now_us)
+{
+	struct ready_config rc = {.rise_us = g->cfg->rise_ms * MS_US,
+				  .fall_us = g->cfg->fall_ms * MS_US};
+	int value, err;
+
+	(void)ready_gate_step(&g->gate, &rc, st->ready, st->role == ROLE_ACTIVE, now_us);
+	/* A handover goes through keepalived: FAULT gives the address up at once. */
+	value = st->handover ? TRACK_NOT_READY_CLOSED
+			     : track_value(g->gate.shown, g->cfg->ready == CONFIG_FAIL_CLOSED);
+	if (value == g->track)
+		return;
+	err = track_file_write(d->cfg->top.runtime_dir, g->cfg->name, value);
+	if (err) {
+		if (log_allow(&d->limit_track, now_us, 10 * S_US, NULL))
+			log_error("group %s: track file in %s: %s", g->cfg->name,
+				  d->cfg->top.runtime_dir, strerror(-err));
+		return;
+	}
+	log_info("group %s: track file says %d: %s", g->cfg->name, value,
+		 st->reasons ? st->reason[0] : "ready");
+	g->track = value;
+}
+
+void daemon_update_ready(struct daemon *d)
+{
+	uint64_t now_us = daemon_now().mono_us;
+	struct engine_group_status st;
+
+	for (size_t i = 0; i < d->cfg->groups; i++) {
+		(void)engine_group_status(d->engine, i, &st);
+		update_guard(d, &d->group[i], &st);
+		update_track(d, &d->group[i], &st, now_us);
+	}
+}
+
+static void on_vrrp(void *ctx, const struct vrrp_event *ev)
+{
+	static const enum node_role role[] = {
+		[VRRP_MASTER] = ROLE_ACTIVE,   [VRRP_BACKUP] = ROLE_STANDBY,
+		[VRRP_FAULT] = ROLE_STANDBY,   [VRRP_STOP] = ROLE_STANDBY,
+		[VRRP_DELETED] = ROLE_STANDBY,
+	};
+	struct daemon *d = ctx;
+	const struct config_group *g = config_find_instance(d->cfg, ev->name);
+
+	if (!g) {
+		log_info("keepalived: %s is no group's instance", ev->name);
+		return;
+	}
+	(void)engine_set_role(d->engine, g->id, role[ev->state], "told by keepalived",
+			      daemon_now());
+	daemon_update_ready(d);
+}
+
+static void on_fifo(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon *d = w->data;
+	int n = keepalived_fifo_on_readable(d->fifo, on_vrrp, d);
+
+	(void)loop;
+	(void)revents;
+	if (n > 0)
+		log_warning("keepalived: %d lines of its fifo were not understood", n);
+	else if (n < 0)
+		log_error("keepalived: %s: %s", d->cfg->keepalived.fifo, strerror(-n));
+}
+
+static void watch_fifo(struct daemon *d)
+{
+	ev_io_init(&d->fifo_io, on_fifo, keepalived_fifo_fd(d->fifo), EV_READ);
+	d->fifo_io.data = d;
+	ev_io_start(d->loop, &d->fifo_io);
+}
+
+void daemon_check_fifo(struct daemon *d)
+{
+	if (!d->fifo || keepalived_fifo_check(d->fifo) <= 0)
+		return;
+	ev_io_stop(d->loop, &d->fifo_io);
+	watch_fifo(d);
+}
+
+static int open_fifo(struct daemon *d)
+{
+	const char *path = d->cfg->keepalived.fifo;
+	int err;
+
+	if (!path[0])
+		return 0;
+	err = keepalived_fifo_open(path, &d->fifo);
+	if (err) {
+		log_error("keepalived { fifo = \"%s\" }: %s", path,
+			  err == -EINVAL ? "is there and is no fifo" : strerror(-err));
+		return EXIT_RUNTIME;
+	}
+	watch_fifo(d);
+	return 0;
 }
 
 /* Roles are told by keepalived or by syncctl; until then a group stands by. */
+static void restore_roles(struct daemon *d)
+{
+	for (size_t i = 0; i < d->cfg->groups; i++) {
+		uint32_t id = d->cfg->group[i].id;
+		struct term t = {0};
+		enum node_role role;
+		bool known;
+
+		if (term_store_get(d->terms, id, &t, &role, &known) || !known)
+			role = ROLE_STANDBY;
+		engine_restore(d->engine, id, t, role, daemon_now());
+	}
+}
+
+static int open_guard(struct daemon *d)
+{
+	bool wanted = false;
+	int err;
+
+	for (size_t i = 0; i < d->cfg->groups; i++)
+		wanted |= d->cfg->group[i].guard;
+	if (!wanted)
+		return 0;
+	err = guard_new(d->cfg->node.name, &d->guard);
+	if (!err)
+		return 0;
+	log_warning("guard: %s: a takeover before this node is ready may reset connections; set "
+		    "guard = false in every group to accept that silently",
+		    strerror(-err));
+	return 0;
+}
+
 int daemon_open_roles(struct daemon *d)
 {
 	const struct config_top *top = &d->cfg->top;
 	int err = term_store_open(top->state_dir, top->runtime_dir, &d->terms);
 
 	if (err) {
-		log_error("terms: %s or %s: %s", top->state_dir, top->runtime_dir, strerror(-err));
+		log_error("terms: %s or %s: %s", top->state_dir, top->runtime_dir,
+			  err == -EBADMSG ? "damaged: a term must not be guessed; see "
+					    "docs/operations.md"
+					  : strerror(-err));
 		return err == -EACCES || err == -EPERM ? EXIT_RIGHTS : EXIT_RUNTIME;
 	}
-	for (size_t i = 0; i < d->cfg->groups; i++) {
-		uint32_t id = d->cfg->group[i].id;
-		struct term t = {0};
-		enum node_role role = ROLE_STANDBY;
-		bool known = false;
-
-		if (term_store_get(d->terms, id, &t, &role, &known) || !known)
-			role = ROLE_STANDBY;
-		engine_restore(d->engine, id, t, role, daemon_now());
-	}
+	d->group = calloc(d->cfg->groups, sizeof(*d->group));
+	if (!d->group)
+		return EXIT_RUNTIME;
+	for (size_t i = 0; i < d->cfg->groups; i++)
+		d->group[i] = (struct daemon_group){.cfg = &d->cfg->group[i], .track = -1};
+	err = open_guard(d);
+	err = err ? err : open_fifo(d);
+	if (err)
+		return err;
+	restore_roles(d);
+	daemon_update_ready(d);
 	return 0;
 }
 
 void daemon_close_roles(struct daemon *d)
 {
+	for (size_t i = 0; d->group && i < d->cfg->groups; i++)
+		(void)track_file_write(
+			d->cfg->top.runtime_dir, d->cfg->group[i].name,
+			track_value(false, d->cfg->group[i].ready == CONFIG_FAIL_CLOSED));
+	keepalived_fifo_free(d->fifo);
+	guard_free(d->guard);
 	term_store_free(d->terms);
-}
-
-void daemon_update_ready(struct daemon *d)
-{
-	(void)d;
+	free(d->group);
 }

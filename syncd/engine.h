@@ -138,7 +138,8 @@ struct engine_group_status {
 	uint64_t lag_us; /* of the last data applied: active's send to here, by its clock offset */
 	uint64_t would_lose; /* flows a takeover now would lose, as far as is known */
 	uint64_t digest;
-	bool ready, complete;
+	bool ready, complete, handover;
+	bool whole; /* active: it was proven ready when it took over, or has caught up since */
 	const char *reason[8]; /* why not ready */
 	size_t reasons;
 	uint64_t time_in_state_ms[STATES];

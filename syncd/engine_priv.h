@@ -63,7 +63,8 @@ struct group {
 
 	/* as active */
 	bool complete, handover, check_due;
-	bool fresh; /* this term began with an empty table: the dump fills it without sending */
+	bool unproven; /* took over with flows that were not all proven to be in the kernel */
+	bool fresh;    /* this term began with an empty table: the dump fills it without sending */
 	uint64_t last_check_us;
 	uint64_t final_counter;
 	struct repair_server *server;

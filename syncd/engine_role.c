@@ -40,6 +40,9 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 	g->role = ROLE_ACTIVE;
 	g->complete = false;
 	g->fresh = table_count(g->table) == 0;
+	g->unproven =
+		!g->fresh && (!g->equal || g->cfg.install != INSTALL_HOT ||
+			      table_queued(g->table, TABLE_KERNEL) > e->cfg.kernel_backlog_max);
 	g->final_counter = 0;
 	g->equal = false;
 	g->check_due = true;

@@ -100,6 +100,8 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		add_reason(out, e->fault[i]);
 	if (g->handover)
 		add_reason(out, "handing over");
+	out->handover = g->handover;
+	out->whole = !g->unproven || (g->complete && out->kernel_queued == 0 && out->refused == 0);
 	out->ready = out->reasons == 0;
 	out->would_lose = would_lose(g, out);
 	return 0;
