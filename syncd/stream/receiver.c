@@ -62,6 +62,7 @@ struct receiver {
 	uint64_t scan_from;   /* the round of naks under way goes on here; 0: at the front */
 	uint64_t round_due_us;
 	uint64_t retry_us;  /* twice the smoothed time from a nak to its answer */
+	uint64_t rtt_us;    /* to the sender, as hellos show it; 0: not known */
 	uint64_t asked_us;  /* last own nak */
 	unsigned quiet;	    /* rounds of naks since an answer came */
 	size_t longest_len; /* payload */
@@ -187,18 +188,27 @@ static void extend_edge(struct receiver *r, uint64_t here, uint64_t now_us)
 	}
 }
 
-/* An answer to our nak has come: learn how long that takes. */
+static void set_retry(struct receiver *r, uint64_t retry_us)
+{
+	if (retry_us < r->rtt_us + r->rtt_us / 4)
+		retry_us = r->rtt_us + r->rtt_us / 4;
+	if (retry_us < RETRY_MIN_US)
+		retry_us = RETRY_MIN_US;
+	r->retry_us = retry_us < NAK_MAX_US ? retry_us : NAK_MAX_US;
+}
+
+void receiver_set_rtt(struct receiver *r, uint32_t rtt_us)
+{
+	r->rtt_us = rtt_us;
+	set_retry(r, r->retry_us);
+}
+
+/* An answer to our nak has come: learn how long that takes, unless it is not known which of several
+ * naks it answers (RFC 6298, Karn's rule). */
 static void time_answer(struct receiver *r, const struct slot *slot, uint64_t now_us)
 {
-	uint64_t took_us = now_us - slot->asked_us;
-
-	if (slot->tries != 1 || slot->suppressed > 0 || now_us < slot->asked_us)
-		return; /* which question it answers is not known (RFC 6298, Karn's rule) */
-	r->retry_us = (r->retry_us * 7 + took_us * 2) / 8;
-	if (r->retry_us < RETRY_MIN_US)
-		r->retry_us = RETRY_MIN_US;
-	if (r->retry_us > NAK_MAX_US)
-		r->retry_us = NAK_MAX_US;
+	if (slot->tries == 1 && slot->suppressed == 0 && now_us >= slot->asked_us)
+		set_retry(r, (r->retry_us * 7 + (now_us - slot->asked_us) * 2) / 8);
 }
 
 /* Until a nak for this counter is repeated: gentle per counter, since at high loss many a

@@ -38,6 +38,9 @@ bool receiver_next(struct receiver *r, const uint8_t **payload, size_t *len, uin
 /* What the sender's hello says: the last counter sent (tail loss shows) and the oldest kept. */
 void receiver_on_tail(struct receiver *r, uint64_t last, uint64_t oldest, uint64_t now_us);
 
+/* The round trip to the sender: naks are not repeated before it is over. Without it, a guess. */
+void receiver_set_rtt(struct receiver *r, uint32_t rtt_us);
+
 /* Another receiver's nak of the same stream: suppresses ours for the same counters. */
 void receiver_on_foreign_nak(struct receiver *r, const struct nak *n, uint64_t now_us);
 

@@ -18,7 +18,7 @@ enum {
 	DATAGRAM_MIN = 1024,	       /* any flow fits, with room for what frames it */
 	RETRANSMITS_MAX = 256,	       /* in answer to one nak; the rest is asked for again */
 	WINDOW_ALONE = 1024,	       /* a turn's share where nobody's window limits */
-	KEEPS_UP = REORDER_MAX / 8,    /* datagrams behind that still count as keeping up */
+	KEEPS_UP = REORDER_MAX / 2,    /* datagrams behind that still count as keeping up */
 	EARN_SHIFT_MAX = 5,
 	DEBT_RECOVERY = 4, /* waiting is forgotten so many times slower than it is charged */
 };
@@ -33,7 +33,7 @@ struct kept {
 };
 
 struct follower {
-	bool used, vote, known_to_stall;
+	bool used, vote;
 	uint16_t node;
 	uint64_t session;
 	uint64_t applied, installed, right_edge;
@@ -288,7 +288,6 @@ static int64_t follower_room(const struct sender *s, const struct follower *f)
 static void take_vote(struct sender *s, struct follower *f)
 {
 	f->vote = false;
-	f->known_to_stall = true;
 	f->even_since_us = 0;
 	f->debt_us = 0;
 	f->losses++;
@@ -351,20 +350,23 @@ static struct follower *follower_place(struct sender *s)
 	return oldest;
 }
 
-/* Gives the vote to a newcomer that keeps up, and back to one that has done so for long enough. */
+/* Gives the vote to a newcomer that has room, and back to one that has kept up for long enough. */
 static void consider_vote(const struct sender *s, struct follower *f, uint64_t now_us)
 {
 	unsigned shift = f->losses > EARN_SHIFT_MAX ? EARN_SHIFT_MAX : f->losses;
 	uint64_t earn_us = EARN_US << (shift > 0 ? shift - 1 : 0);
 
+	if (f->losses == 0) {
+		f->vote = follower_room(s, f) > 0;
+		return;
+	}
 	if (s->last_data - f->applied > KEEPS_UP) {
 		f->even_since_us = 0;
 		return;
 	}
 	if (f->even_since_us == 0)
 		f->even_since_us = now_us;
-	if (!f->known_to_stall || now_us - f->even_since_us >= earn_us)
-		f->vote = true;
+	f->vote = now_us - f->even_since_us >= earn_us;
 }
 
 void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const struct status *st,

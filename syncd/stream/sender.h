@@ -56,7 +56,7 @@ uint64_t sender_control(struct sender *s, size_t len, uint64_t now_us);
 uint64_t sender_last(const struct sender *s);
 uint64_t sender_oldest(const struct sender *s);
 
-/* A receiver's status of this stream; one heard for the first time gets a vote once it keeps up. */
+/* A receiver's status of this stream; one heard for the first time gets a vote once it has room. */
 void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const struct status *st,
 		      uint64_t now_us);
 
