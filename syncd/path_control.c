@@ -84,6 +84,7 @@ static void on_hello(struct engine *e, struct peer *from, uint64_t counter)
 	groups_on_hello(e, from);
 	if (!s)
 		return;
+	receiver_set_rtt(s->receiver, from->rtt_us);
 	receiver_on_tail(s->receiver, from->last_data, from->oldest_data, e->now.mono_us);
 	path_in_apply(e, s);
 	refresh_equal(e, from, s);

@@ -57,6 +57,7 @@ static void repair_ask(struct engine *e, struct group *g, const struct peer *act
 	c->repair.session = active->session;
 	c->repair.group = g->cfg.id;
 	control_send(e, c);
+	sooner(next_us, at_us); /* now, where one request did not hold all */
 	sooner(next_us, e->now.mono_us + REPAIR_RETRY_US);
 }
 
