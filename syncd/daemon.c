@@ -112,6 +112,8 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int revents)
 	daemon_check_fifo(d);
 	daemon_check_box(d);
 	daemon_update_ready(d);
+	if (d->metrics)
+		metrics_http_on_readable(d->metrics); /* drops idle clients */
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 
@@ -158,12 +160,14 @@ int daemon_start(struct daemon *d, struct config *cfg)
 		return EXIT_RUNTIME;
 	}
 	randombytes_buf(&d->session, sizeof(d->session));
+	d->started_us = daemon_now().mono_us;
 	rc = load_keys(d);
 	rc = rc ? rc : daemon_open_links(d);
 	rc = rc ? rc : make_engine(d);
 	rc = rc ? rc : daemon_open_kernel(d);
 	rc = rc ? rc : daemon_open_roles(d);
 	rc = rc ? rc : daemon_open_ctl(d);
+	rc = rc ? rc : daemon_open_metrics(d);
 	if (rc)
 		return rc;
 	start_watchers(d);
@@ -182,6 +186,7 @@ int daemon_run(struct daemon *d)
 void daemon_stop(struct daemon *d)
 {
 	(void)sd_notify(0, "STOPPING=1");
+	metrics_http_free(d->metrics);
 	ctl_server_free(d->ctl);
 	daemon_close_roles(d);
 	daemon_close_kernel(d);

@@ -12,6 +12,7 @@
 #include "syncd/base/log.h"
 #include "syncd/base/match.h"
 #include "syncd/ctl/ctl_server.h"
+#include "syncd/ctl/metrics_http.h"
 #include "syncd/engine.h"
 #include "syncd/kernel/kernel.h"
 #include "syncd/net/link.h"
@@ -51,7 +52,7 @@ struct daemon {
 	struct term_store *terms;
 	struct group_key key[KEYS_MAX];
 	size_t keys;
-	uint64_t session;
+	uint64_t session, started_us;
 	struct daemon_link link[LINKS_MAX];
 	size_t links;
 	struct engine *engine;
@@ -62,6 +63,8 @@ struct daemon {
 	ev_io fifo_io;
 	struct ctl_server *ctl;
 	ev_io ctl_io;
+	struct metrics_http *metrics;
+	ev_io metrics_io;
 	ev_prepare turn;
 	ev_timer wake, second;
 	ev_signal sigterm, sigint, sighup;
@@ -102,5 +105,9 @@ void daemon_on_alarm(void *ctx, uint32_t group, const char *what);
 
 /* daemon_ctl.c: the control socket's commands */
 int daemon_open_ctl(struct daemon *d);
+
+/* daemon_status.c: commands that only tell, and the metrics listener */
+ctl_fn daemon_on_status, daemon_on_peers, daemon_on_stats, daemon_on_metrics, daemon_on_verify;
+int daemon_open_metrics(struct daemon *d);
 
 #endif

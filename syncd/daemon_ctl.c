@@ -134,51 +134,17 @@ static int on_flows(void *ctx, const json_t *request, json_t *response)
 	return CTL_CODE_YES;
 }
 
-static json_t *peer_json(const struct peer *p, const struct engine_now *now)
-{
-	return json_pack("{s:i,s:s,s:s,s:I,s:i,s:b}", "node", p->node, "name", p->name, "session",
-			 "", "heard_ms", (json_int_t)((now->mono_us - p->heard_us) / MS_US),
-			 "rtt_us", p->rtt_us, "proven", p->proven);
-}
-
-static json_t *group_json(const struct engine_group_status *st)
-{
-	json_t *reasons = json_array();
-
-	for (size_t i = 0; i < st->reasons; i++)
-		(void)json_array_append_new(reasons, json_string(st->reason[i]));
-	return json_pack("{s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:b,s:I,s:f,s:I,s:b,s:o}", "name", st->name,
-			 "role", role_name(st->role), "state", role_state_name(st->state), "term",
-			 (json_int_t)st->term.number, "active", st->active, "flows",
-			 (json_int_t)st->flows, "installed",
-			 (json_int_t)(st->flows - st->kernel_queued - st->refused), "equal",
-			 st->equal, "equal_age_ms", (json_int_t)st->equal_age_ms, "lag_ms",
-			 (double)st->lag_us / 1e3, "would_lose", (json_int_t)st->would_lose,
-			 "ready", st->ready, "reasons", reasons);
-}
-
-static int on_status(void *ctx, const json_t *request, json_t *response)
-{
-	struct daemon *d = ctx;
-	struct engine_now now = daemon_now();
-	struct peers *peers = engine_peers(d->engine);
-	json_t *groups = json_array(), *list = json_array();
-	struct engine_group_status st;
-
-	(void)request;
-	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++)
-		(void)json_array_append_new(groups, group_json(&st));
-	for (struct peer *p = peers_next(peers, NULL, true); p; p = peers_next(peers, p, true))
-		(void)json_array_append_new(list, peer_json(p, &now));
-	(void)json_object_set_new(response, "node", json_string(d->cfg->node.name));
-	(void)json_object_set_new(response, "groups", groups);
-	(void)json_object_set_new(response, "peers", list);
-	return CTL_CODE_YES;
-}
-
 static const struct ctl_command commands[] = {
-	{"status", on_status}, {"role", on_role},	  {"ready", on_ready},
-	{"flows", on_flows},   {"handover", on_handover}, {"reconcile", on_reconcile},
+	{"status", daemon_on_status},
+	{"peers", daemon_on_peers},
+	{"stats", daemon_on_stats},
+	{"metrics", daemon_on_metrics},
+	{"verify", daemon_on_verify},
+	{"role", on_role},
+	{"ready", on_ready},
+	{"flows", on_flows},
+	{"handover", on_handover},
+	{"reconcile", on_reconcile},
 	{NULL, NULL},
 };
 

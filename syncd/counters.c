@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Names and meanings of the counters. tests/unit/test_status.c checks that none is left out. */
+#include "syncd/counters.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+struct counter {
+	const char *name;
+	size_t offset;
+	const char *help;
+};
+
+#define OF(member, text)                                                \
+	{                                                               \
+#member, offsetof(struct engine_counters, member), text \
+	}
+
+static const struct counter of_engine[] = {
+	OF(datagrams, "Datagrams received"),
+	OF(bytes, "Bytes received"),
+	OF(malformed, "Datagrams that are not ours or are cut short"),
+	OF(bad_version, "Datagrams of another version of the protocol"),
+	OF(unknown_key, "Datagrams sealed with a key that this node has not"),
+	OF(bad_tag, "Datagrams whose seal is wrong: another key under the same id, or forged"),
+	OF(replayed, "Control datagrams seen before"),
+	OF(unproven, "Datagrams of sessions that have not echoed this one"),
+	OF(loops, "Own datagrams come back"),
+	OF(oversized, "Datagrams longer than any may be"),
+	OF(duplicates, "Data datagrams received twice, over another link or as a needless repair"),
+	OF(events, "Events of the kernel"),
+	OF(overruns, "Times the kernel lost events because they were not read in time"),
+	OF(dumps, "Dumps of the kernel's table begun"),
+	OF(dump_failures, "Dumps that were interrupted or failed"),
+	OF(reinstalled, "Flows found missing in the kernel and put there again"),
+	OF(puts_sent, "Flows sent"),
+	OF(dels_sent, "Deletes sent"),
+	OF(puts_applied, "Flows received and taken over"),
+	OF(dels_applied, "Deletes received and taken over"),
+	OF(stale_term, "Data of a lower term, ignored"),
+	OF(installed, "Flows installed in the kernel"),
+	OF(removed, "Flows removed from the kernel"),
+	OF(renewed, "Leases renewed"),
+	OF(refused, "Flows that the kernel refused"),
+	OF(checks_sent, "Checks sent"),
+	OF(checks_equal, "Checks received that were equal"),
+	OF(checks_differed, "Checks received that differed"),
+};
+
+#undef OF
+#define OF(member, text)                                                     \
+	{                                                                    \
+		"sent_" #member, offsetof(struct sender_stats, member), text \
+	}
+
+static const struct counter of_sender[] = {
+	OF(data, "Data datagrams sent, without retransmissions"),
+	OF(data_bytes, "Their bytes"),
+	OF(control, "Control datagrams sent"),
+	OF(control_bytes, "Their bytes"),
+	OF(retransmits, "Data datagrams sent again"),
+	OF(retransmit_bytes, "Their bytes"),
+	OF(nak_gone, "Datagrams asked for that are no longer kept"),
+	OF(left_behind, "Times a receiver stalled the others and lost its vote"),
+};
+
+#undef OF
+
+static void each(const struct counter *c, size_t n, const void *from, counter_fn *fn, void *ctx)
+{
+	for (size_t i = 0; i < n; i++)
+		fn(ctx, c[i].name, c[i].help,
+		   *(const uint64_t *)(const void *)((const char *)from + c[i].offset));
+}
+
+static_assert(sizeof(of_engine) / sizeof(of_engine[0]) * sizeof(uint64_t) ==
+		      sizeof(struct engine_counters),
+	      "each counter of the engine has a name");
+static_assert(sizeof(of_sender) / sizeof(of_sender[0]) * sizeof(uint64_t) ==
+		      sizeof(struct sender_stats),
+	      "each counter of the sender has a name");
+
+void counters_each(const struct engine *e, counter_fn *fn, void *ctx)
+{
+	each(of_engine, sizeof(of_engine) / sizeof(of_engine[0]), engine_counters(e), fn, ctx);
+	each(of_sender, sizeof(of_sender) / sizeof(of_sender[0]), engine_sender_stats(e), fn, ctx);
+}

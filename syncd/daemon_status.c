@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the daemon says of itself: status, peers, stats, verify, and metrics on both ways out. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/daemon.h"
+#include "syncd/metrics.h"
+
+static struct status_box box_of(const struct daemon *d)
+{
+	const struct daemon_edge *edge = d->edge;
+
+	return (struct status_box){
+		.node = d->cfg->node.name,
+		.node_id = (uint16_t)d->cfg->node.id,
+		.session = d->session,
+		.started_us = d->started_us,
+		.conntrack = edge[FLOW_CONNTRACK].source != NULL
+				     ? edge[FLOW_CONNTRACK].source->ops->name
+				     : NULL,
+		.ipvs = edge[FLOW_IPVS].source != NULL ? edge[FLOW_IPVS].source->ops->name : NULL,
+	};
+}
+
+int daemon_on_status(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const struct status_box box = box_of(d);
+	json_t *all = status_json(d->engine, &box, daemon_now());
+
+	(void)request;
+	(void)json_object_update(response, all);
+	json_decref(all);
+	return CTL_CODE_YES;
+}
+
+int daemon_on_peers(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const struct status_box box = box_of(d);
+
+	(void)request;
+	(void)json_object_set_new(response, "peers",
+				  status_peers_json(d->engine, &box, daemon_now()));
+	return CTL_CODE_YES;
+}
+
+int daemon_on_stats(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+
+	(void)request;
+	(void)json_object_set_new(response, "counters", status_counters_json(d->engine));
+	return CTL_CODE_YES;
+}
+
+static void print_metrics(void *ctx, FILE *to)
+{
+	struct daemon *d = ctx;
+	const struct status_box box = box_of(d);
+
+	metrics_print(d->engine, &box, daemon_now(), to);
+}
+
+int daemon_on_metrics(void *ctx, const json_t *request, json_t *response)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)request;
+	if (f == NULL)
+		return CTL_CODE_NO;
+	print_metrics(ctx, f);
+	if (fclose(f) == 0)
+		(void)json_object_set_new(response, "text", json_string(text));
+	free(text);
+	return CTL_CODE_YES;
+}
+
+/* On the active: what each standby says of itself. False where one is not ready, or none is there.
+ */
+static bool verify_standbys(struct daemon *d, uint32_t group, json_t *list)
+{
+	struct peers *peers = engine_peers(d->engine);
+	bool all = true;
+
+	for (const struct peer *p = peers_next(peers, NULL, false); p != NULL;
+	     p = peers_next(peers, p, false)) {
+		const struct hello_group *hg = peer_group(p, group);
+
+		if (hg == NULL || hg->role != ROLE_STANDBY)
+			continue;
+		all = all && hg->ready;
+		(void)json_array_append_new(
+			list, json_pack("{s:i,s:s,s:s,s:b,s:I}", "node", p->node, "name", p->name,
+					"state", role_state_name((enum node_state)hg->state),
+					"ready", hg->ready, "flows", (json_int_t)hg->flows));
+	}
+	return all && json_array_size(list) > 0;
+}
+
+/* Table and kernel of this node against the active's table, or where this is the active, the
+ * standbys' against this. */
+static bool verify_group(struct daemon *d, const struct engine_group_status *st, json_t *out)
+{
+	json_t *o = status_group_json(st), *standbys = json_array();
+	const bool kernel = st->kernel_queued == 0 && st->refused == 0;
+	bool good;
+
+	if (st->role == ROLE_ACTIVE)
+		good = verify_standbys(d, st->id, standbys) && st->complete && kernel;
+	else
+		good = st->role == ROLE_STANDBY && st->equal && kernel;
+	(void)json_object_set_new(o, "standbys", standbys);
+	(void)json_object_set_new(o, "verified", json_boolean(good));
+	(void)json_array_append_new(out, o);
+	return good;
+}
+
+int daemon_on_verify(void *ctx, const json_t *request, json_t *response)
+{
+	struct daemon *d = ctx;
+	const char *name = json_string_value(json_object_get(request, "group"));
+	json_t *groups = json_array();
+	struct engine_group_status st;
+	bool good = true, found = name == NULL;
+
+	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++) {
+		if (name != NULL && strcmp(name, st.name) != 0)
+			continue;
+		found = true;
+		good = verify_group(d, &st, groups) && good;
+	}
+	(void)json_object_set_new(response, "node", json_string(d->cfg->node.name));
+	(void)json_object_set_new(response, "groups", groups);
+	if (!found) {
+		(void)json_object_set_new(response, "error", json_string("no such group"));
+		return CTL_CODE_USAGE;
+	}
+	return good ? CTL_CODE_YES : CTL_CODE_NO;
+}
+
+static void on_http(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon *d = w->data;
+
+	(void)loop;
+	(void)revents;
+	metrics_http_on_readable(d->metrics);
+}
+
+int daemon_open_metrics(struct daemon *d)
+{
+	const struct config_metrics *m = &d->cfg->metrics;
+	struct metrics_http_config c = {.print = print_metrics, .ctx = d};
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&c.address;
+	struct sockaddr_in *four = (struct sockaddr_in *)&c.address;
+	int err;
+
+	if (m->address.addr_len == 0)
+		return 0;
+	if (m->address.addr_len == 16) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons((uint16_t)m->port);
+		memcpy(&six->sin6_addr, m->address.addr.b, 16);
+	} else {
+		four->sin_family = AF_INET;
+		four->sin_port = htons((uint16_t)m->port);
+		memcpy(&four->sin_addr, m->address.addr.b, 4);
+	}
+	err = metrics_http_new(&c, &d->metrics);
+	if (err) {
+		log_error("metrics: port %u: %s: choose another address or port in metrics { }",
+			  m->port, strerror(-err));
+		return EXIT_RUNTIME;
+	}
+	ev_io_init(&d->metrics_io, on_http, metrics_http_fd(d->metrics), EV_READ);
+	d->metrics_io.data = d;
+	ev_io_start(d->loop, &d->metrics_io);
+	return 0;
+}
