@@ -17,7 +17,7 @@ node_ctl() {
 sync_configure() {
   local node=$1 n=${NODE_NUMBER[$1]} group
   if [ ! -e "$WORK/1.key" ]; then
-    "$B/syncctl" genkey 1 "$WORK/1.key" >>"$WORK/log" || die "syncctl genkey fails"
+    "$B/syncctl" genkey "$WORK/1.key" >>"$WORK/log" || die "syncctl genkey fails"
   fi
   {
     echo "node $node { id = $n }"

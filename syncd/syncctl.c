@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* syncctl: asks and commands a running daemon over its control socket. See syncctl(8). */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/key_file.h"
+#include "syncd/base/config.h"
+#include "syncd/ctl/ctl_client.h"
+#include "syncd/ctl/ctl_server.h"
+#include "syncd/ctl/ctl_text.h"
+
+enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, ANSWER_MS = 30000, AGAIN_MS = 100 };
+
+struct options {
+	const char *config, *socket, *like;
+	bool json;
+	long wait_s, limit, key_id;
+	char **arg; /* behind the command */
+	int args;
+};
+
+struct command {
+	const char *name, *args;
+	int min, max; /* number of arguments */
+	bool waits;   /* -w: ask until the answer is yes */
+	/* The request's members, in the order of the arguments; the first may be left out. */
+	const char *member[2];
+	void (*print)(const json_t *response, FILE *to);
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{"status", "", 0, 0, false, {0}, ctl_text_status, "roles, tables, readiness, peers"},
+	{"peers", "", 0, 0, false, {0}, ctl_text_peers, "who else is heard"},
+	{"flows", "[-n MAX] [GROUP]", 0, 1, false, {"group"}, ctl_text_flows, "flows of a group"},
+	{"stats", "", 0, 0, false, {0}, ctl_text_stats, "counters"},
+	{"metrics", "", 0, 0, false, {0}, ctl_text_metrics, "everything, as OpenMetrics text"},
+	{"ready",
+	 "[-w S] [GROUP]",
+	 0,
+	 1,
+	 true,
+	 {"group"},
+	 ctl_text_ready,
+	 "would a takeover lose nothing? exit code 0 or 1"},
+	{"verify",
+	 "[-w S] [GROUP]",
+	 0,
+	 1,
+	 true,
+	 {"group"},
+	 ctl_text_verify,
+	 "are tables and kernels equal? exit code 0 or 1"},
+	{"role",
+	 "[GROUP] ROLE",
+	 1,
+	 2,
+	 false,
+	 {"group", "role"},
+	 NULL,
+	 "take a role: active, standby or idle"},
+	{"handover",
+	 "[GROUP]",
+	 0,
+	 1,
+	 false,
+	 {"group"},
+	 NULL,
+	 "give the active role away, losing nothing"},
+	{"reconcile", "", 0, 0, false, {0}, NULL, "compare table and kernel now"},
+	{"reload", "", 0, 0, false, {0}, NULL, "read keys and configuration again"},
+	{0},
+};
+
+static int usage(FILE *to)
+{
+	(void)fputs("usage: syncctl [-c FILE | -s SOCKET] [-j] COMMAND [ARGUMENT...]\n"
+		    "  -c FILE    the daemon's configuration (default " CONFIG_FILE_DEFAULT ")\n"
+		    "  -s SOCKET  its control socket, without reading a configuration\n"
+		    "  -j         print JSON\n"
+		    "commands:\n",
+		    to);
+	for (const struct command *c = commands; c->name != NULL; c++)
+		(void)fprintf(to, "  %-9s %-17s %s\n", c->name, c->args, c->help);
+	(void)fputs("  genkey    [-i ID] [-l LIKE.key] FILE\n"
+		    "                              make a key; -l: of the same cluster as another "
+		    "one\n",
+		    to);
+	return to == stdout ? 0 : EXIT_USAGE;
+}
+
+/* Without -i the id is the number that the file's name begins with, as in keys/2.key. */
+static int key_id(const struct options *o)
+{
+	const char *base = strrchr(o->arg[0], '/');
+	const long id =
+		o->key_id != 0 ? o->key_id : strtol(base != NULL ? base + 1 : o->arg[0], NULL, 10);
+
+	return id >= 1 && id <= UINT16_MAX ? (int)id : 0;
+}
+
+static int generate_key(const struct options *o)
+{
+	struct group_key key, like;
+	const int id = o->args == 1 ? key_id(o) : 0;
+	int rc = 0;
+
+	if (o->args != 1 || id == 0) {
+		(void)fputs("syncctl: genkey [-i ID] [-l LIKE.key] FILE, with ID from 1 to 65535 "
+			    "(default: the number that FILE begins with)\n",
+			    stderr);
+		return EXIT_USAGE;
+	}
+	if (o->like != NULL)
+		rc = key_file_read(o->like, &like);
+	if (rc < 0) {
+		(void)fprintf(stderr, "syncctl: %s: %s\n", o->like,
+			      rc == -EBADMSG ? "not a key file" : strerror(-rc));
+		return 1;
+	}
+	group_key_generate(&key, (uint16_t)id, o->like != NULL ? &like : NULL);
+	rc = key_file_write(o->arg[0], &key);
+	if (rc < 0) {
+		(void)fprintf(stderr, "syncctl: %s: %s\n", o->arg[0], strerror(-rc));
+		return 1;
+	}
+	(void)printf("key %d is in %s: copy it to every node and add to its configuration\n"
+		     "key %d { file = \"%s\" }\n",
+		     id, o->arg[0], id, o->arg[0]);
+	return 0;
+}
+
+/* Returns 0 with the socket's path, or the exit code. */
+static int find_socket(const struct options *o, char *path, size_t len)
+{
+	char err[CONFIG_ERROR_MAX];
+	struct config *c = NULL;
+
+	if (o->socket != NULL) {
+		(void)snprintf(path, len, "%s", o->socket);
+		return 0;
+	}
+	if (config_load(o->config, &c, err) < 0) {
+		(void)fprintf(stderr, "syncctl: %s\n", err);
+		return EXIT_USAGE;
+	}
+	(void)snprintf(path, len, "%s/ctl", c->top.runtime_dir);
+	config_free(c);
+	return 0;
+}
+
+static json_t *make_request(const struct command *c, const struct options *o)
+{
+	json_t *request = json_pack("{ss}", "command", c->name);
+	const int skip = c->max - o->args; /* what comes first may be left out */
+
+	for (int i = 0; i < o->args; i++)
+		(void)json_object_set_new(request, c->member[i + skip], json_string(o->arg[i]));
+	if (o->limit > 0)
+		(void)json_object_set_new(request, "limit", json_integer(o->limit));
+	return request;
+}
+
+/* One question and its answer. Returns the daemon's code, or -errno. */
+static int ask(const char *path, const json_t *request, json_t **response)
+{
+	struct ctl_client *client = NULL;
+	int rc = ctl_client_open(path, &client);
+
+	if (rc == 0)
+		rc = ctl_client_ask(client, request, ANSWER_MS, response);
+	ctl_client_close(client);
+	return rc;
+}
+
+/* Asks; with -w again until the answer is yes or the time is over. */
+static int ask_until(const char *path, const json_t *request, long wait_s, json_t **response)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000l};
+	struct timespec now, end;
+	int rc;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += wait_s;
+	for (;;) {
+		rc = ask(path, request, response);
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+		if (rc == CTL_CODE_YES || rc == CTL_CODE_USAGE || now.tv_sec > end.tv_sec ||
+		    (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec))
+			return rc;
+		json_decref(*response);
+		*response = NULL;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static void print_response(const struct command *c, const struct options *o, json_t *response)
+{
+	const char *error = json_string_value(json_object_get(response, "error"));
+
+	(void)json_object_del(response, "code");
+	if (o->json) {
+		(void)json_dumpf(response, stdout, JSON_INDENT(2));
+		(void)putchar('\n');
+	} else if (error != NULL) {
+		(void)fprintf(stderr, "syncctl: %s: %s\n", c->name, error);
+	} else if (c->print != NULL) {
+		c->print(response, stdout);
+	}
+}
+
+static int run(const struct command *c, const struct options *o)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	json_t *request, *response = NULL;
+	int rc = find_socket(o, path, sizeof(path));
+
+	if (rc != 0)
+		return rc;
+	request = make_request(c, o);
+	rc = ask_until(path, request, c->waits ? o->wait_s : 0, &response);
+	json_decref(request);
+	if (rc < 0) {
+		(void)fprintf(stderr, "syncctl: %s: %s%s\n", path, strerror(-rc),
+			      rc == -ENOENT || rc == -ECONNREFUSED ? ": is syncd running?" : "");
+		return EXIT_UNREACHABLE;
+	}
+	print_response(c, o, response);
+	json_decref(response);
+	return fflush(stdout) == 0 ? rc : 1;
+}
+
+/* Returns false where an option makes no sense. */
+static bool read_options(int argc, char **argv, struct options *o)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "c:s:jw:n:i:l:Vh")) != -1) {
+		switch (opt) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'w':
+			o->wait_s = strtol(optarg, NULL, 10);
+			break;
+		case 'n':
+			o->limit = strtol(optarg, NULL, 10);
+			break;
+		case 'i':
+			o->key_id = strtol(optarg, NULL, 10);
+			break;
+		case 'l':
+			o->like = optarg;
+			break;
+		case 'V':
+			(void)puts("syncctl " SYNCD_VERSION);
+			exit(0);
+		case 'h':
+			exit(usage(stdout));
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.config = CONFIG_FILE_DEFAULT};
+	const char *name;
+
+	if (!read_options(argc, argv, &o) || optind == argc)
+		return usage(stderr);
+	name = argv[optind];
+	o.arg = argv + optind + 1;
+	o.args = argc - optind - 1;
+	if (strcmp(name, "genkey") == 0)
+		return generate_key(&o);
+	for (const struct command *c = commands; c->name != NULL; c++) {
+		if (strcmp(c->name, name) != 0)
+			continue;
+		if (o.args >= c->min && o.args <= c->max)
+			return run(c, &o);
+		(void)fprintf(stderr, "usage: syncctl %s %s\n", c->name, c->args);
+		return EXIT_USAGE;
+	}
+	(void)fprintf(stderr, "syncctl: there is no command '%s'\n", name);
+	return usage(stderr);
+}
