@@ -28,7 +28,7 @@ static inline size_t wire_varint_size(uint64_t v)
 
 static inline uint32_t wire_zigzag32(int32_t v)
 {
-	return (uint32_t)v << 1 ^ (uint32_t)(v >> 31);
+	return (uint32_t)v << 1 ^ (v < 0 ? UINT32_MAX : 0);
 }
 
 static inline int32_t wire_unzigzag32(uint32_t v)

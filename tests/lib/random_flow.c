@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/random_flow.h"
@@ -130,7 +131,7 @@ static void random_extras(struct rng *r, struct flow_conntrack *ct)
 		ct->synproxy_tsoff = (uint32_t)rng_next(r);
 	}
 	if (rng_one_in(r, 8))
-		strcpy(ct->helper, helpers[rng_below(r, 3)]);
+		(void)snprintf(ct->helper, sizeof(ct->helper), "%s", helpers[rng_below(r, 3)]);
 	ct->has_master = rng_one_in(r, 8);
 	if (ct->has_master)
 		random_conntrack_key(r, &ct->master);
@@ -201,7 +202,7 @@ void random_flow_ipvs(struct rng *r, struct flow *out)
 		random_ipvs_seq(r, &v->out_seq);
 	}
 	if (out->key.pe_data_len)
-		strcpy(v->pe_name, "sip");
+		memcpy(v->pe_name, "sip", 4);
 	if (template)
 		v->timeout_s = (uint32_t)rng_below(r, 86400);
 	v->has_control = !template && rng_one_in(r, 4);

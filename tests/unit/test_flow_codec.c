@@ -115,7 +115,7 @@ START_TEST(test_longest_flow_fits)
 	f.ipvs.has_control = true;
 	f.ipvs.control = f.key;
 	len = flow_encode(&f, buf);
-	ck_assert_int_gt(len, 2 * FLOW_PE_DATA_MAX);
+	ck_assert_int_gt(len, 2L * FLOW_PE_DATA_MAX);
 	ck_assert_int_le(len, FLOW_MAX);
 }
 END_TEST

@@ -101,7 +101,7 @@ START_TEST(test_each_bit_counts)
 		if (!frame_header_read(dgram, len, &h))
 			ck_assert_int_eq(seal_open(&k, &h, dgram, len, back), -EKEYREJECTED);
 		else
-			ck_assert_uint_lt(bit, 8 * FRAME_HEADER_LEN);
+			ck_assert_uint_lt(bit, 8UL * FRAME_HEADER_LEN);
 		dgram[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	ck_assert_int_eq(seal_open(&k, &header, dgram, len, back), 5);
@@ -154,19 +154,20 @@ END_TEST
 
 START_TEST(test_insecure)
 {
+	static const uint8_t text[4] = {'t', 'e', 'x', 't'};
 	uint8_t dgram[FRAME_OVERHEAD + 4], back[4];
 	struct seal_key clear, sealed;
 	size_t len;
 
 	seal_key_insecure(&clear);
 	make_key(&sealed);
-	memcpy(dgram + FRAME_HEADER_LEN, "text", 4);
+	memcpy(dgram + FRAME_HEADER_LEN, text, sizeof(text));
 	len = seal(&clear, &header, dgram, 4);
 	ck_assert_uint_eq(len, sizeof(dgram));
-	ck_assert_mem_eq(dgram + FRAME_HEADER_LEN, "text", 4);
+	ck_assert_mem_eq(dgram + FRAME_HEADER_LEN, text, 4);
 	ck_assert(sodium_is_zero(dgram + len - FRAME_TAG_LEN, FRAME_TAG_LEN));
 	ck_assert_int_eq(seal_open(&clear, &header, dgram, len, back), 4);
-	ck_assert_mem_eq(back, "text", 4);
+	ck_assert_mem_eq(back, text, 4);
 	ck_assert_int_eq(seal_open(&sealed, &header, dgram, len, back), -EKEYREJECTED);
 	dgram[len - 1] = 1;
 	ck_assert_int_eq(seal_open(&clear, &header, dgram, len, back), -EKEYREJECTED);
