@@ -18,6 +18,7 @@ enum {
 	SINK_BACKLOG = 16384,	  /* operations a sink may have pending before the tables wait */
 	ENCODER_VERSION = 1,
 	FAULTS_MAX = 4,
+	MEMBERS_MAX = 128,
 };
 
 #define HELD_DESTROY_US (2 * S_US)
@@ -123,6 +124,11 @@ struct engine {
 	struct edge edge[2]; /* by enum flow_kind */
 	struct hello_item item[HELLO_ITEMS_MAX];
 	uint8_t items, addresses;
+	struct {
+		uint8_t len;
+		struct flow_addr addr;
+	} member[MEMBERS_MAX]; /* addresses of the peers' own */
+	size_t members;
 	struct hello addresses_of; /* only its addresses are used */
 	uint64_t hello_next_us, pad_next_us;
 	bool hello_now;
@@ -152,6 +158,7 @@ bool path_out_tick(struct engine *e, uint64_t *next_us);
 void path_out_drain(struct engine *e, struct group *g, bool final);
 void path_out_release_held(struct engine *e, struct group *g, uint64_t *next_us);
 bool path_out_is_member(const struct engine *e, const struct flow_key *key);
+void path_out_learn_members(struct engine *e);
 
 /* path_in.c */
 void path_in_apply(struct engine *e, struct stream *s);

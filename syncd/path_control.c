@@ -78,6 +78,7 @@ static void on_hello(struct engine *e, struct peer *from, uint64_t counter)
 		e->hello_now = true; /* so that it proves us as soon */
 	if (!from->proven)
 		return;
+	path_out_learn_members(e);
 	s = stream_of(e, from->node, from->session);
 	if (!s)
 		s = stream_begin(e, from);

@@ -13,13 +13,23 @@
 /* Connections of a balancer itself are nobody's to sync, whichever balancer it is. */
 bool path_out_is_member(const struct engine *e, const struct flow_key *key)
 {
+	for (size_t i = 0; i < e->members; i++)
+		if (e->member[i].len == key->addr_len &&
+		    memcmp(&e->member[i].addr, &key->src, key->addr_len) == 0)
+			return true;
+	return false;
+}
+
+/* Gathers them from what each peer's last hello said. */
+void path_out_learn_members(struct engine *e)
+{
+	e->members = 0;
 	for (struct peer *p = peers_next(e->peers, NULL, false); p;
 	     p = peers_next(e->peers, p, false))
-		for (uint8_t i = 0; i < p->addresses; i++)
-			if (p->address[i].len == key->addr_len &&
-			    memcmp(&p->address[i].addr, &key->src, key->addr_len) == 0)
-				return true;
-	return false;
+		for (uint8_t i = 0; i < p->addresses && e->members < MEMBERS_MAX; i++) {
+			e->member[e->members].len = p->address[i].len;
+			e->member[e->members++].addr = p->address[i].addr;
+		}
 }
 
 static void out_destroy(struct engine *e, struct group *g, const struct flow *f, bool live)
