@@ -158,6 +158,7 @@ static void put_name(struct ct_writer *w, const struct flow_key *k)
 	put_zone(w, k);
 }
 
+/* Without a maximum the kernel takes the minimum for it: exactly this address and port. */
 static void put_nat(struct ct_writer *w, unsigned type, const struct flow_key *k,
 		    const struct flow_addr *to, uint16_t port)
 {
@@ -165,12 +166,10 @@ static void put_nat(struct ct_writer *w, unsigned type, const struct flow_key *k
 	uint8_t *nest = ct_nest_begin(w, type);
 
 	ct_put(w, v6 ? CTA_NAT_V6_MINIP : CTA_NAT_V4_MINIP, to->b, v6 ? 16 : 4);
-	ct_put(w, v6 ? CTA_NAT_V6_MAXIP : CTA_NAT_V4_MAXIP, to->b, v6 ? 16 : 4);
 	if (has_ports(k->l4proto) || k->l4proto == IPPROTO_ICMP || k->l4proto == IPPROTO_ICMPV6) {
 		uint8_t *ports = ct_nest_begin(w, CTA_NAT_PROTO);
 
 		ct_put_be16(w, CTA_PROTONAT_PORT_MIN, port);
-		ct_put_be16(w, CTA_PROTONAT_PORT_MAX, port);
 		ct_nest_end(w, ports);
 	}
 	ct_nest_end(w, nest);

@@ -8,11 +8,16 @@
 
 #include "syncd/kernel/ct_recent.h"
 
-enum { SLOTS = 1 << 18 }; /* 1 MiB, touched as it is used */
+/* 2 MiB in sets that are half a cache line each: room for half a million flows. */
+enum { WAYS = 8, SETS = 1 << 16 };
+
+/* A tag: 16 bits of the key's hash, 15 of what an update cannot change, 1 that is set. */
+enum { KEY_SHIFT = 16 };
+#define KEY_MASK 0xffff0000u
 
 int ct_recent_init(struct ct_recent *r)
 {
-	r->tag = calloc(SLOTS, sizeof(*r->tag));
+	r->tag = calloc(SETS * WAYS, sizeof(*r->tag));
 	return r->tag ? 0 : -ENOMEM;
 }
 
@@ -57,20 +62,47 @@ static uint32_t tag_of(uint64_t hash, const struct flow *f)
 	for (const char *c = ct->helper; *c; c++)
 		h = mix(h, (uint8_t)*c);
 	h ^= h >> 32;
-	return (uint32_t)h | 1u;
+	return (uint32_t)hash << KEY_SHIFT | ((uint32_t)h & ~KEY_MASK) | 1u;
+}
+
+static uint32_t *set_of(struct ct_recent *r, uint64_t hash)
+{
+	return &r->tag[(hash >> 20) % SETS * WAYS];
+}
+
+/*
+ * The key's part of the tag finds the place, so that another incarnation of a connection takes the
+ * place of the former one.
+ */
+static int find(const uint32_t *set, uint64_t hash)
+{
+	uint32_t key = (uint32_t)hash << KEY_SHIFT;
+
+	for (int i = 0; i < WAYS; i++)
+		if (set[i] && (set[i] & KEY_MASK) == key)
+			return i;
+	return -1;
 }
 
 bool ct_recent_put(struct ct_recent *r, uint64_t hash, const struct flow *f)
 {
-	uint32_t *tag = &r->tag[(hash >> 20) % SLOTS];
+	uint32_t *set = set_of(r, hash);
 	uint32_t want = tag_of(hash, f);
-	bool known = *tag == want;
+	int at = find(set, hash);
+	bool known = at >= 0 && set[at] == want;
 
-	*tag = want;
+	for (int i = 0; i < WAYS && at < 0; i++)
+		if (set[i] == 0)
+			at = i;
+	set[at >= 0 ? at : (int)(hash >> 40) % WAYS] = want;
 	return known;
 }
 
 void ct_recent_del(struct ct_recent *r, uint64_t hash)
 {
-	r->tag[(hash >> 20) % SLOTS] = 0;
+	uint32_t *set = set_of(r, hash);
+	int at = find(set, hash);
+
+	if (at >= 0)
+		set[at] = 0;
 }

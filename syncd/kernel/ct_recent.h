@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the sink has put and not deleted, as far as it remembers: a direct-mapped table of tags. A
- * flow found there is updated at once; otherwise it is inserted, and looked at when it is there. A
- * wrong tag costs a step, or (one in 2^32) leaves a clash to the next reconcile.
+ * What the sink has put and not deleted, as far as it remembers: small sets of tags. A flow found
+ * there is updated at once; otherwise it is inserted, and looked at where it is there already. A
+ * wrong "known" costs a step, or leaves a clash to the next reconcile where all of a tag's bits
+ * agree by chance.
  */
 #ifndef SYNCD_KERNEL_CT_RECENT_H
 #define SYNCD_KERNEL_CT_RECENT_H

@@ -54,7 +54,7 @@ struct ct_sink {
 	uint64_t timeouts_us; /* when they were read */
 	struct ct_sink_stats stats;
 	int event_fd;
-	bool announced; /* event_fd is readable */
+	bool announced;				       /* event_fd is readable */
 	enum { FULL_UNKNOWN, FULL_YES, FULL_NO } full; /* the kernel's table, in this batch */
 
 	struct ct_task slots[SLOTS]; /* a ring: head is the oldest */
