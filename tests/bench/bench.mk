@@ -4,10 +4,10 @@ BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 BENCH_SH  := $(wildcard tests/bench/bench_*.sh)
 
-$(B)/bench/%: $(B)/tests/bench/%.o $(TEST_LIB) $(LIBS_ALL)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
-.PRECIOUS: $(B)/tests/bench/%.o
+.PRECIOUS: $(B)/obj/tests/bench/%.o
 
 .PHONY: bench
 bench: all $(BENCH_BIN)
