@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What conntrack's edges cost: insertions, updates, renewals and deletions a second through the
  * sink, against a bare loop over libmnl that sends ready-made messages of the same kind; events
