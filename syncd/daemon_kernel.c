@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "syncd/daemon.h"
+#include "syncd/kernel/ct_probe.h"
 #include "syncd/kernel/ct_sink.h"
 #include "syncd/kernel/ct_source.h"
 
@@ -100,6 +101,47 @@ static void ct_fill(const struct config_conntrack *c, struct ct_config *out,
 		out->rcvbuf_max_bytes = out->rcvbuf_bytes;
 }
 
+/* Says what the kernel lacks. Returns 0, or the exit code where nothing would work. */
+static int probe_conntrack(const struct ct_config *c)
+{
+	struct ct_probe p;
+	int err = ct_probe_run(&p);
+
+	if (err) {
+		log_error("conntrack: %s; or set conntrack { enabled = false }", p.why);
+		return EXIT_RIGHTS;
+	}
+	if (p.events_err)
+		log_error("conntrack: nf_conntrack_events is %ld and cannot be made 1: %s; flows "
+			  "may change unheard",
+			  p.events_before, strerror(-p.events_err));
+	else if (p.events_before != 1)
+		log_warning("conntrack: net.netfilter.nf_conntrack_events was %ld and is 1 now; "
+			    "flows older than this report nothing: set it at boot (sysctl.d)",
+			    p.events_before);
+	if (ct_config_has_protocol(c, IPPROTO_SCTP) && !p.sctp)
+		log_notice("conntrack: this kernel does not track SCTP");
+	if (ct_config_has_protocol(c, IPPROTO_DCCP) && !p.dccp)
+		log_notice("conntrack: this kernel does not track DCCP");
+	return 0;
+}
+
+/* Translated flows are installed here, but nothing translates their packets. */
+static const char *nat_fault(const struct daemon *d)
+{
+	const struct sink *s = d->edge[FLOW_CONNTRACK].sink;
+	const struct ct_sink_stats *n = s ? ct_sink_stats(s) : NULL;
+	bool ipv4, ipv6;
+
+	if (!n || (n->nat4 == 0 && n->nat6 == 0) || ct_probe_nat(&ipv4, &ipv6))
+		return NULL;
+	if (n->nat4 && !ipv4)
+		return "no NAT chain for IPv4 here, but flows that need one: load the ruleset";
+	if (n->nat6 && !ipv6)
+		return "no NAT chain for IPv6 here, but flows that need one: load the ruleset";
+	return NULL;
+}
+
 static int open_conntrack(struct daemon *d)
 {
 	struct daemon_edge *ed = &d->edge[FLOW_CONNTRACK];
@@ -110,15 +152,14 @@ static int open_conntrack(struct daemon *d)
 	int err;
 
 	ct_fill(&d->cfg->conntrack, &c, ignore, NULL);
+	err = probe_conntrack(&c);
+	if (err)
+		return err;
 	err = ct_sink_open(&c, &to_sink, &ed->sink);
 	if (!err)
 		err = ct_source_open(&c, ct_sink_portid(ed->sink), &to_source, &ed->source);
 	if (err) {
-		log_error("conntrack: %s%s", strerror(-err),
-			  err == -EPERM ? ": syncd needs CAP_NET_ADMIN; run it as root"
-					: ": this kernel has no ctnetlink (CONFIG_NF_CT_NETLINK); "
-					  "load nf_conntrack_netlink, or set conntrack { enabled = "
-					  "false }");
+		log_error("conntrack: %s", strerror(-err));
 		return EXIT_RIGHTS;
 	}
 	ed->d = d;
@@ -185,6 +226,9 @@ void daemon_check_box(struct daemon *d)
 	size_t n = 0;
 	const char *why = link_fault(d);
 
+	if (why)
+		fault[n++] = why;
+	why = nat_fault(d);
 	if (why)
 		fault[n++] = why;
 	engine_set_faults(d->engine, fault, n);

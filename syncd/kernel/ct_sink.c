@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include "syncd/kernel/ct_message.h"
@@ -303,9 +304,12 @@ static int sink_submit(struct sink *base, enum sink_op op, const struct flow *f)
 		(void)run_all(s);
 		(void)meets_earlier(s, hash);
 	}
-	if (op == SINK_PUT)
+	if (op == SINK_PUT) {
 		known = ct_recent_put(&s->recent, hash, f);
-	else if (op == SINK_DEL)
+		s->stats.nat4 += f->ct.status & IPS_NAT_MASK && f->key.addr_len == 4;
+		s->stats.nat6 += f->ct.status & IPS_NAT_MASK && f->key.addr_len == 16;
+	}
+	if (op == SINK_DEL)
 		ct_recent_del(&s->recent, hash);
 	slot = (s->head + s->count++) % SLOTS;
 	ct_task_begin(&s->slots[slot], op, f, known);

@@ -15,6 +15,7 @@ struct ct_sink_stats {
 	uint64_t full;	    /* refused because the table is full */
 	uint64_t lost_acks; /* batches whose answers were lost and that were sent again */
 	uint64_t batches;
+	uint64_t nat4, nat6; /* puts of flows with translated addresses, by family */
 };
 
 /* Opens it. events is copied. Returns 0 or -errno (as ct_source_open). */
