@@ -20,12 +20,12 @@
 /* Commands, numbered apart from the family's others.
  *
  * A request for NEW, SET or DEL holds one or more IPVS_CONN_CMD_ATTR_CONN, which are all tried. If
- * any failed the request's status (NLMSG_ERROR) is the first error; if there were several, a message
+ * any failed, the request's status (NLMSG_ERROR) is the first error; if it held several, a message
  * IPVS_CMD_CONN_ERRORS before it tells each. Success is told only where NLM_F_ACK asks for it.
  */
 enum {
-	/* Add a connection, or replace all its state if it is there (NLM_F_EXCL: EEXIST). One
-	 * that leads to another destination is deleted first.
+	/* Add a connection, or replace all its state if it is there. One that leads to another
+	 * destination is deleted first: EBUSY if it cannot be. ENOLINK if CONTROL is not there.
 	 */
 	IPVS_CMD_NEW_CONN	= 0x40,
 	/* Change the given attributes of a connection: FLAGS, STATE, TIMEOUT, EXPIRES, IN_SEQ,
@@ -46,6 +46,7 @@ enum {
 	IPVS_CONN_CMD_ATTR_UNSPEC,
 	IPVS_CONN_CMD_ATTR_CONN,	/* nested IPVS_CONN_ATTR_*; may be repeated */
 	IPVS_CONN_CMD_ATTR_ERROR,	/* nested IPVS_CONN_ERROR_ATTR_*; may be repeated */
+	IPVS_CONN_CMD_ATTR_EXCLUSIVE,	/* flag: NEW adds only, EEXIST for what is there */
 	__IPVS_CONN_CMD_ATTR_MAX,
 };
 
@@ -68,7 +69,7 @@ enum {
 	IPVS_CONN_ATTR_DAF,		/* u16: family of DADDR; absent: AF */
 	IPVS_CONN_ATTR_DADDR,		/* destination's address: 4 or 16 bytes, by DAF */
 	IPVS_CONN_ATTR_DPORT,		/* be16 */
-	IPVS_CONN_ATTR_FLAGS,		/* u32: IP_VS_CONN_F_*; _F_SYNC tells that it was inserted */
+	IPVS_CONN_ATTR_FLAGS,		/* u32: IP_VS_CONN_F_*; _F_SYNC: it was inserted */
 	IPVS_CONN_ATTR_STATE,		/* u16: the protocol's state, or the template's bits */
 	IPVS_CONN_ATTR_FWMARK,		/* u32: of a fwmark service; absent: 0 */
 	IPVS_CONN_ATTR_TIMEOUT,		/* u32: ms from the last packet to expiry, in this state */
