@@ -12,6 +12,7 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct data_c
 			      : g->state == STATE_DEGRADED ? REPAIR_GAP
 							   : REPAIR_CHECK;
 
+	table_reserve(g->table, c->count); /* joining: what is to come, comes in hash order */
 	g->check_count = c->count;
 	g->last_check_us = e->now.mono_us;
 	g->data_since_check = false;

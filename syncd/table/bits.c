@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The two bits a flow that the table keeps for its callers (table.h). */
-#include <assert.h>
-
+/*
+ * The two bits a flow that the table keeps for its callers (table.h). SEEN is cleared everywhere at
+ * each dump, so it is a stamp that goes stale at once rather than a bit to be visited in each flow.
+ */
 #include "syncd/table/table_priv.h"
 
-static_assert((int)REC_SEEN == TABLE_SEEN << 5 && (int)REC_SUSPECT == TABLE_SUSPECT << 5,
-	      "bits of a record are the callers' bits, shifted");
-
-static uint8_t flag_of(enum table_bit bit)
+static void bit_set(const struct table *t, struct record *rec, enum table_bit bit)
 {
-	return (uint8_t)(bit << 5);
+	if (bit == TABLE_SEEN)
+		rec->seen = t->seen;
+	else
+		rec->flags |= REC_SUSPECT;
+}
+
+static bool bit_get(const struct table *t, const struct record *rec, enum table_bit bit)
+{
+	return bit == TABLE_SEEN ? rec->seen == t->seen : rec->flags & REC_SUSPECT;
 }
 
 static struct record *find_live(const struct table *t, const uint8_t *key, size_t key_len)
@@ -26,7 +32,7 @@ bool table_bit_set(struct table *t, const uint8_t *key, size_t key_len, enum tab
 	struct record *rec = find_live(t, key, key_len);
 
 	if (rec)
-		rec->flags |= flag_of(bit);
+		bit_set(t, rec, bit);
 	return rec;
 }
 
@@ -34,7 +40,7 @@ bool table_bit_get(const struct table *t, const uint8_t *key, size_t key_len, en
 {
 	const struct record *rec = find_live(t, key, key_len);
 
-	return rec && rec->flags & flag_of(bit);
+	return rec && bit_get(t, rec, bit);
 }
 
 void table_bit_clear_all(struct table *t, enum table_bit bit)
@@ -42,10 +48,21 @@ void table_bit_clear_all(struct table *t, enum table_bit bit)
 	struct bucket_walk w;
 	struct bucket *b;
 
+	if (bit == TABLE_SEEN && ++t->seen != 0)
+		return;
+	/* the stamps have come round: none may be taken for a new one */
+	if (bit == TABLE_SEEN)
+		t->seen = 1;
 	bucket_walk_init(&w, (struct hash_range){0});
 	while ((b = bucket_walk_next(t, &w)))
-		for (unsigned i = 0; i < b->n; i++)
-			b->slot[i].rec->flags &= (uint8_t)~flag_of(bit);
+		for (unsigned i = 0; i < b->n; i++) {
+			struct record *rec = slot_record(b->slot[i]);
+
+			if (bit == TABLE_SEEN)
+				rec->seen = 0;
+			else
+				rec->flags &= (uint8_t)~REC_SUSPECT;
+		}
 }
 
 int table_walk_without(const struct table *t, struct hash_range r, enum table_bit bit,
@@ -53,17 +70,16 @@ int table_walk_without(const struct table *t, struct hash_range r, enum table_bi
 {
 	struct bucket_walk w;
 	const struct bucket *b;
+	struct record *rec[BUCKET_MAX];
 	int stop = 0;
 
 	bucket_walk_init(&w, r);
-	while (!stop && (b = bucket_walk_next(t, &w)))
-		for (unsigned i = 0; !stop && i < b->n; i++) {
-			const struct slot *s = &b->slot[i];
+	while (!stop && (b = bucket_walk_next(t, &w))) {
+		unsigned n = bucket_sort(b, r, rec);
 
-			if (s->rec->flags & (REC_TOMBSTONE | flag_of(bit)) ||
-			    !hash_range_has(r, s->hash))
-				continue;
-			stop = fn(ctx, s->hash, s->rec->bytes, s->rec->len);
-		}
+		for (unsigned i = 0; !stop && i < n; i++)
+			if (!(rec[i]->flags & REC_TOMBSTONE) && !bit_get(t, rec[i], bit))
+				stop = fn(ctx, rec[i]->hash, rec[i]->bytes, rec[i]->len);
+	}
 	return stop;
 }

@@ -12,7 +12,7 @@
 
 enum { BITS_MAX = 40 };
 
-static_assert(BUCKET_MAX * sizeof(struct slot) <= SLAB_MAX, "a full bucket's slots fit a chunk");
+static_assert(BUCKET_MAX * sizeof(uint64_t) <= SLAB_MAX, "a full bucket's slots fit a chunk");
 static_assert(BUCKET_MAX % BUCKET_STEP == 0, "capacities are whole steps");
 
 static size_t dir_bytes(unsigned bits)
@@ -60,57 +60,72 @@ struct bucket *bucket_of(const struct table *t, uint64_t hash, unsigned *depth)
 	return &t->dir[i];
 }
 
-unsigned bucket_lower(const struct bucket *b, uint64_t hash)
-{
-	unsigned i = 0;
-
-	while (i < b->n && b->slot[i].hash < hash)
-		i++;
-	return i;
-}
-
 struct record *bucket_find(const struct table *t, uint64_t hash, const uint8_t *key, size_t len,
 			   struct place *at)
 {
-	unsigned depth, i;
+	unsigned depth;
 	struct bucket *b = bucket_of(t, hash, &depth);
 
 	at->bucket = b;
-	for (i = bucket_lower(b, hash); i < b->n && b->slot[i].hash == hash; i++) {
+	for (at->i = 0; at->i < b->n; at->i++) {
+		struct record *rec = place_record(*at);
 		const uint8_t *have;
 		size_t have_len;
 
-		record_key(b->slot[i].rec, &have, &have_len);
-		if (have_len == len && memcmp(have, key, len) == 0) {
-			at->i = i;
-			return b->slot[i].rec;
-		}
+		if (!slot_may_be(b->slot[at->i], hash) || rec->hash != hash)
+			continue;
+		record_key(rec, &have, &have_len);
+		if (have_len == len && memcmp(have, key, len) == 0)
+			return rec;
 	}
-	at->i = i;
 	return NULL;
 }
 
-struct place bucket_place(const struct table *t, uint64_t hash, const struct record *rec)
+struct place bucket_place(const struct table *t, const struct record *rec)
 {
 	unsigned depth;
-	struct bucket *b = bucket_of(t, hash, &depth);
-	unsigned i = bucket_lower(b, hash);
+	struct place at = {bucket_of(t, rec->hash, &depth), 0};
 
-	while (i < b->n && b->slot[i].rec != rec)
-		i++;
-	assert(i < b->n);
-	return (struct place){b, i};
+	while (at.i < at.bucket->n && place_record(at) != rec)
+		at.i++;
+	assert(at.i < at.bucket->n);
+	return at;
 }
 
-static struct slot *slots_take(struct table *t, unsigned cap)
+/* Starts fetching the bucket's records all at once: they are spread over memory. */
+static void bucket_prefetch(const struct bucket *b)
 {
-	return slab_take(&t->slab, slab_class_of(cap * sizeof(struct slot)));
+	for (unsigned i = 0; i < b->n; i++)
+		__builtin_prefetch(slot_record(b->slot[i]));
 }
 
-static void slots_give(struct table *t, struct slot *slot, unsigned cap)
+unsigned bucket_sort(const struct bucket *b, struct hash_range r, struct record *out[BUCKET_MAX])
+{
+	unsigned n = 0;
+
+	bucket_prefetch(b);
+	for (unsigned i = 0; i < b->n; i++) {
+		struct record *rec = slot_record(b->slot[i]);
+		unsigned j;
+
+		if (!hash_range_has(r, rec->hash))
+			continue;
+		for (j = n++; j > 0 && out[j - 1]->hash > rec->hash; j--)
+			out[j] = out[j - 1];
+		out[j] = rec;
+	}
+	return n;
+}
+
+static uint64_t *slots_take(struct table *t, unsigned cap)
+{
+	return slab_take(&t->slab, slab_class_of(cap * sizeof(uint64_t)));
+}
+
+static void slots_give(struct table *t, uint64_t *slot, unsigned cap)
 {
 	if (cap)
-		slab_give(&t->slab, slab_class_of(cap * sizeof(struct slot)), slot);
+		slab_give(&t->slab, slab_class_of(cap * sizeof(uint64_t)), slot);
 }
 
 static unsigned slots_cap(unsigned n)
@@ -121,7 +136,7 @@ static unsigned slots_cap(unsigned n)
 /* Gives the bucket a capacity of cap >= n slots. Returns false without memory, unchanged. */
 static bool bucket_resize(struct table *t, struct bucket *b, unsigned cap)
 {
-	struct slot *slot = NULL;
+	uint64_t *slot = NULL;
 
 	if (cap) {
 		slot = slots_take(t, cap);
@@ -136,71 +151,59 @@ static bool bucket_resize(struct table *t, struct bucket *b, unsigned cap)
 	return true;
 }
 
-int bucket_insert(struct table *t, struct place at, uint64_t hash, struct record *rec)
-{
-	struct bucket *b = at.bucket;
-
-	if (b->n == BUCKET_MAX)
-		return -ENOSPC;
-	if (b->n == b->cap && !bucket_resize(t, b, b->cap + BUCKET_STEP))
-		return -ENOMEM;
-	memmove(&b->slot[at.i + 1], &b->slot[at.i], (b->n - at.i) * sizeof(struct slot));
-	b->slot[at.i] = (struct slot){hash, rec};
-	b->n++;
-	return 0;
-}
-
 void bucket_remove(struct table *t, struct place at)
 {
 	struct bucket *b = at.bucket;
 
-	b->n--;
-	memmove(&b->slot[at.i], &b->slot[at.i + 1], (b->n - at.i) * sizeof(struct slot));
+	b->slot[at.i] = b->slot[--b->n];
 	if (b->n == 0 || b->cap - b->n >= 2 * BUCKET_STEP)
 		(void)bucket_resize(t, b, slots_cap(b->n));
 }
 
-void bucket_exchange(struct table *t, struct bucket *b, struct sent was, struct sent is)
+void bucket_settle(struct table *t, struct bucket *b, struct record *rec)
 {
-	b->digest ^= was.digest ^ is.digest;
-	b->sent = (uint8_t)(b->sent - was.counted + is.counted);
-	t->digest ^= was.digest ^ is.digest;
-	t->sent = t->sent - was.counted + is.counted;
+	bool was = rec->flags & REC_SENT, is = !(rec->flags & REC_TOMBSTONE);
+	uint64_t digest = is ? digest_content(t->key, rec->bytes, rec->len) : 0;
+
+	b->digest ^= rec->digest ^ digest;
+	b->sent = (uint8_t)(b->sent - was + is);
+	t->digest ^= rec->digest ^ digest;
+	t->sent = t->sent - was + is;
+	rec->digest = digest;
+	rec->flags = (uint8_t)(is ? rec->flags | REC_SENT : rec->flags & ~REC_SENT);
+}
+
+static void half_add(struct bucket *half, const struct record *rec)
+{
+	half->slot[half->n++] = slot_make(rec);
+	half->digest ^= rec->digest;
+	half->sent = (uint8_t)(half->sent + !!(rec->flags & REC_SENT));
 }
 
 /* Distributes a bucket over its two halves. Returns false without memory, nothing changed. */
 static bool bucket_split(struct table *t, const struct bucket *b, struct bucket *half)
 {
-	uint64_t bit = UINT64_C(1) << (63 - t->bits);
-	struct bucket low = {0}, high = {0};
-	unsigned m = 0;
+	unsigned shift = 63 - t->bits, n[2] = {0};
+	struct bucket out[2] = {0};
 
-	while (m < b->n && !(b->slot[m].hash & bit))
-		m++;
-	low.n = (uint8_t)m;
-	high.n = (uint8_t)(b->n - m);
-	low.cap = (uint8_t)slots_cap(low.n);
-	high.cap = (uint8_t)slots_cap(high.n);
-	if (low.cap && !(low.slot = slots_take(t, low.cap)))
-		return false;
-	if (high.cap && !(high.slot = slots_take(t, high.cap))) {
-		slots_give(t, low.slot, low.cap);
-		return false;
+	bucket_prefetch(b);
+	for (unsigned i = 0; i < b->n; i++)
+		n[slot_record(b->slot[i])->hash >> shift & 1]++;
+	for (unsigned h = 0; h < 2; h++) {
+		out[h].cap = (uint8_t)slots_cap(n[h]);
+		if (out[h].cap && !(out[h].slot = slots_take(t, out[h].cap))) {
+			slots_give(t, out[0].slot, h ? out[0].cap : 0);
+			return false;
+		}
 	}
-	if (low.n)
-		memcpy(low.slot, b->slot, low.n * sizeof(struct slot));
-	for (unsigned i = 0; i < high.n; i++) {
-		struct sent sent = record_sent(t, b->slot[m + i].rec);
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct record *rec = slot_record(b->slot[i]);
 
-		high.slot[i] = b->slot[m + i];
-		high.digest ^= sent.digest;
-		high.sent = (uint8_t)(high.sent + sent.counted);
+		half_add(&out[rec->hash >> shift & 1], rec);
 	}
-	low.digest = b->digest ^ high.digest;
-	low.sent = (uint8_t)(b->sent - high.sent);
 	slots_give(t, b->slot, b->cap);
-	half[0] = low;
-	half[1] = high;
+	half[0] = out[0];
+	half[1] = out[1];
 	return true;
 }
 
@@ -233,7 +236,12 @@ void bucket_grow(struct table *t)
 	(void)grow_step(t);
 }
 
-bool bucket_relieve(struct table *t, uint64_t hash)
+/*
+ * Doubles the directory until the bucket of this hash has room: flows that come in hash order (to a
+ * joiner, from a state file) crowd one corner long before the table as a whole is due to grow. As
+ * far as max_flows justifies; false beyond it, or without memory.
+ */
+static bool bucket_relieve(struct table *t, uint64_t hash)
 {
 	unsigned depth;
 
@@ -242,6 +250,43 @@ bool bucket_relieve(struct table *t, uint64_t hash)
 		    !grow_step(t))
 			return false;
 	return true;
+}
+
+int bucket_insert(struct table *t, const struct record *rec, struct place *at)
+{
+	unsigned depth;
+	struct bucket *b = bucket_of(t, rec->hash, &depth);
+
+	if (b->n == BUCKET_MAX) {
+		if (!bucket_relieve(t, rec->hash))
+			return -ENOSPC;
+		b = bucket_of(t, rec->hash, &depth);
+	}
+	if (b->n == b->cap && !bucket_resize(t, b, b->cap + BUCKET_STEP))
+		return -ENOMEM;
+	*at = (struct place){b, b->n};
+	b->slot[b->n++] = slot_make(rec);
+	return 0;
+}
+
+void table_reserve(struct table *t, size_t flows)
+{
+	struct bucket *dir;
+	unsigned bits = 0;
+
+	if (flows > t->max_flows)
+		flows = t->max_flows;
+	while ((size_t)BUCKET_MEAN << bits < flows && bits < BITS_MAX)
+		bits++;
+	if (t->records || bits <= t->bits)
+		return;
+	dir = slab_map(dir_bytes(bits));
+	if (!dir)
+		return;
+	bucket_fini(t);
+	bucket_init(t);
+	t->dir = dir;
+	t->bits = bits;
 }
 
 void bucket_walk_init(struct bucket_walk *w, struct hash_range r)

@@ -40,15 +40,14 @@ static bool graves_reserve(struct table *t)
 
 void hold_release(struct table *t, struct place at)
 {
-	struct slot *slot = place_slot(at);
-	struct record *rec = slot->rec;
+	struct record *rec = place_record(at);
 
 	if (!(rec->flags & REC_TOMBSTONE) || rec->flags & (REC_WIRE | REC_KERNEL))
 		return;
 	if (rec->flags & REC_GRAVE)
 		return; /* hold_purge comes to it */
 	if (hold_has(t, rec) && graves_reserve(t)) {
-		t->grave[t->graves++] = slot->hash;
+		t->grave[t->graves++] = rec->hash;
 		rec->flags |= REC_GRAVE;
 		return;
 	}
@@ -61,14 +60,14 @@ static void grave_open(struct table *t, uint64_t hash)
 {
 	unsigned depth;
 	struct bucket *b = bucket_of(t, hash, &depth);
-	unsigned first = bucket_lower(b, hash), i = first;
 
-	while (i < b->n && b->slot[i].hash == hash)
-		i++;
-	while (i-- > first) {
-		if (!(b->slot[i].rec->flags & REC_GRAVE))
+	for (unsigned i = b->n; i-- > 0;) {
+		struct record *rec = slot_record(b->slot[i]);
+
+		if (!slot_may_be(b->slot[i], hash) || rec->hash != hash ||
+		    !(rec->flags & REC_GRAVE))
 			continue;
-		b->slot[i].rec->flags &= (uint8_t)~REC_GRAVE;
+		rec->flags &= (uint8_t)~REC_GRAVE;
 		hold_release(t, (struct place){b, i});
 	}
 }
@@ -95,7 +94,7 @@ static void epoch_restart(struct table *t)
 	bucket_walk_init(&w, (struct hash_range){0});
 	while ((b = bucket_walk_next(t, &w)))
 		for (unsigned i = 0; i < b->n; i++)
-			b->slot[i].rec->epoch = 0;
+			slot_record(b->slot[i])->epoch = 0;
 	t->epoch = 1;
 }
 

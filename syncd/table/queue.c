@@ -24,39 +24,26 @@ bool queue_reserve(struct table *t, enum table_queue queue)
 	return false;
 }
 
-void queue_push_wire(struct table *t, struct record *rec, struct sent sent)
+void queue_push(struct table *t, struct record *rec, unsigned which)
 {
-	ring_push(&t->ring[WIRE], rec, sent.digest);
-	rec->flags |= REC_WIRE;
-	if (sent.counted)
-		rec->flags |= REC_SENT;
-}
-
-void queue_push_kernel(struct table *t, struct record *rec)
-{
-	if (rec->flags & REC_KERNEL)
+	if (rec->flags & (1u << which))
 		return;
-	ring_push(&t->ring[KERNEL], rec, 0);
-	rec->flags |= REC_KERNEL;
+	ring_push(&t->ring[which], rec);
+	rec->flags |= (uint8_t)(1u << which);
 }
 
 void queue_drop(struct table *t, struct record *rec, unsigned which)
 {
 	ring_remove(&t->ring[which], rec);
 	rec->flags &= (uint8_t) ~(1u << which);
-	if (which == WIRE)
-		rec->flags &= (uint8_t)~REC_SENT;
 }
 
 void queue_settle(struct table *t, struct bucket *b, struct record *rec)
 {
-	struct sent was;
-
 	if (!(rec->flags & REC_WIRE))
 		return;
-	was = record_sent(t, rec);
 	queue_drop(t, rec, WIRE);
-	bucket_exchange(t, b, was, record_now(t, rec));
+	bucket_settle(t, b, rec);
 }
 
 size_t table_queued(const struct table *t, enum table_queue queue)
@@ -70,15 +57,6 @@ size_t table_queued(const struct table *t, enum table_queue queue)
 		return t->ring[KERNEL].used;
 	}
 	return 0;
-}
-
-static struct place record_place(const struct table *t, const struct record *rec)
-{
-	const uint8_t *key;
-	size_t len;
-
-	record_key(rec, &key, &len);
-	return bucket_place(t, digest_position(t->key, key, len), rec);
 }
 
 bool table_wire_next(struct table *t, struct table_item *out)
@@ -97,7 +75,7 @@ void table_wire_done(struct table *t)
 	struct place at;
 
 	assert(rec);
-	at = record_place(t, rec);
+	at = bucket_place(t, rec);
 	queue_settle(t, at.bucket, rec);
 	hold_release(t, at);
 }
@@ -113,7 +91,7 @@ bool table_kernel_next(struct table *t, struct table_item *out)
 	if (out->del) {
 		memcpy(t->popped, rec->bytes, rec->len);
 		out->bytes = t->popped;
-		hold_release(t, record_place(t, rec));
+		hold_release(t, bucket_place(t, rec));
 	}
 	return true;
 }
@@ -126,7 +104,7 @@ bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len)
 
 	if (!rec || rec->flags & REC_TOMBSTONE || !queue_reserve(t, TABLE_KERNEL))
 		return false;
-	queue_push_kernel(t, rec);
+	queue_push(t, rec, KERNEL);
 	return true;
 }
 
@@ -140,8 +118,8 @@ int table_kernel_all(struct table *t)
 	bucket_walk_init(&w, (struct hash_range){0});
 	while ((b = bucket_walk_next(t, &w)))
 		for (unsigned i = 0; i < b->n; i++)
-			if (!(b->slot[i].rec->flags & REC_TOMBSTONE))
-				queue_push_kernel(t, b->slot[i].rec);
+			if (!(slot_record(b->slot[i])->flags & REC_TOMBSTONE))
+				queue_push(t, slot_record(b->slot[i]), KERNEL);
 	return 0;
 }
 
@@ -156,6 +134,6 @@ void table_queue_clear(struct table *t, enum table_queue queue)
 		while ((rec = ring_head(&t->ring[KERNEL]))) {
 			queue_drop(t, rec, KERNEL);
 			if (rec->flags & REC_TOMBSTONE)
-				hold_release(t, record_place(t, rec));
+				hold_release(t, bucket_place(t, rec));
 		}
 }

@@ -33,14 +33,13 @@ void table_range_split(const struct table *t, struct hash_range r, unsigned bits
 			n += b->sent;
 			continue;
 		}
-		for (unsigned i = bucket_lower(b, r.lo); i < b->n; i++) {
-			struct sent sent;
+		for (unsigned i = 0; i < b->n; i++) {
+			const struct record *rec = slot_record(b->slot[i]);
 
-			if (!hash_range_has(r, b->slot[i].hash))
-				break;
-			sent = record_sent(t, b->slot[i].rec);
-			digest[range_part(r, bits, b->slot[i].hash)] ^= sent.digest;
-			n += sent.counted;
+			if (!hash_range_has(r, rec->hash))
+				continue;
+			digest[range_part(r, bits, rec->hash)] ^= rec->digest;
+			n += !!(rec->flags & REC_SENT);
 		}
 	}
 	*count = n;
@@ -61,22 +60,18 @@ int table_walk(const struct table *t, struct hash_range r, table_walk_fn *fn, vo
 {
 	struct bucket_walk w;
 	const struct bucket *b;
+	struct record *rec[BUCKET_MAX];
+	int stop = 0;
 
 	bucket_walk_init(&w, r);
-	while ((b = bucket_walk_next(t, &w)))
-		for (unsigned i = bucket_lower(b, r.lo); i < b->n; i++) {
-			const struct record *rec = b->slot[i].rec;
-			int stop;
+	while (!stop && (b = bucket_walk_next(t, &w))) {
+		unsigned n = bucket_sort(b, r, rec);
 
-			if (!hash_range_has(r, b->slot[i].hash))
-				break;
-			if (rec->flags & REC_TOMBSTONE)
-				continue;
-			stop = fn(ctx, b->slot[i].hash, rec->bytes, rec->len);
-			if (stop)
-				return stop;
-		}
-	return 0;
+		for (unsigned i = 0; !stop && i < n; i++)
+			if (!(rec[i]->flags & REC_TOMBSTONE))
+				stop = fn(ctx, rec[i]->hash, rec[i]->bytes, rec[i]->len);
+	}
+	return stop;
 }
 
 static int add_size(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)
@@ -105,9 +100,11 @@ void table_range_sent(struct table *t, struct hash_range r)
 	bucket_walk_init(&w, r);
 	while ((b = bucket_walk_next(t, &w)))
 		for (unsigned i = b->n; i-- > 0;) {
-			if (!hash_range_has(r, b->slot[i].hash))
+			struct record *rec = slot_record(b->slot[i]);
+
+			if (!hash_range_has(r, rec->hash))
 				continue;
-			queue_settle(t, b, b->slot[i].rec);
+			queue_settle(t, b, rec);
 			hold_release(t, (struct place){b, i});
 		}
 }
@@ -138,7 +135,7 @@ static bool keep_sort(struct table *t, const struct table_slice *keep, size_t n)
 	return true;
 }
 
-static bool keep_has(const struct table *t, size_t n, const struct slot *slot)
+static bool keep_has(const struct table *t, size_t n, const struct record *rec)
 {
 	size_t low = 0, high = n, len;
 	const uint8_t *key;
@@ -146,13 +143,13 @@ static bool keep_has(const struct table *t, size_t n, const struct slot *slot)
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (t->scratch[mid].hash < slot->hash)
+		if (t->scratch[mid].hash < rec->hash)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	record_key(slot->rec, &key, &len);
-	for (; low < n && t->scratch[low].hash == slot->hash; low++)
+	record_key(rec, &key, &len);
+	for (; low < n && t->scratch[low].hash == rec->hash; low++)
 		if (t->scratch[low].key.len == len &&
 		    memcmp(t->scratch[low].key.bytes, key, len) == 0)
 			return true;
@@ -162,8 +159,7 @@ static bool keep_has(const struct table *t, size_t n, const struct slot *slot)
 /* One slot of a range that the peer has listed whole. Returns 1 where its flow was removed. */
 static size_t keep_judge(struct table *t, struct place at, size_t n)
 {
-	const struct slot *slot = place_slot(at);
-	struct record *rec = slot->rec;
+	struct record *rec = place_record(at);
 
 	if (hold_has(t, rec))
 		return 0;
@@ -172,7 +168,7 @@ static size_t keep_judge(struct table *t, struct place at, size_t n)
 		hold_release(t, at);
 		return 0;
 	}
-	if (keep_has(t, n, slot) || !queue_reserve(t, TABLE_KERNEL))
+	if (keep_has(t, n, rec) || !queue_reserve(t, TABLE_KERNEL))
 		return 0;
 	table_del_at(t, at, TABLE_KERNEL);
 	return 1;
@@ -190,7 +186,7 @@ size_t table_range_keep(struct table *t, struct hash_range r, const struct table
 	bucket_walk_init(&w, r);
 	while ((b = bucket_walk_next(t, &w)))
 		for (unsigned i = b->n; i-- > 0;)
-			if (hash_range_has(r, b->slot[i].hash))
+			if (hash_range_has(r, slot_record(b->slot[i])->hash))
 				removed += keep_judge(t, (struct place){b, i}, n);
 	return removed;
 }

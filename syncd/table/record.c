@@ -6,7 +6,7 @@
 #include "proto/flow_codec.h"
 #include "syncd/table/table_priv.h"
 
-static_assert(offsetof(struct record, bytes) == 14, "bytes follow the header without padding");
+static_assert(offsetof(struct record, bytes) == 31, "bytes follow the header without padding");
 static_assert(offsetof(struct record, bytes) + FLOW_MAX <= SLAB_MAX, "any flow fits a chunk");
 static_assert(SLAB_CLASSES <= UINT8_MAX, "a size class fits its field");
 
@@ -15,7 +15,7 @@ static size_t record_size(size_t len)
 	return offsetof(struct record, bytes) + len;
 }
 
-struct record *record_new(struct table *t, const uint8_t *bytes, size_t len)
+struct record *record_new(struct table *t, uint64_t hash, const uint8_t *bytes, size_t len)
 {
 	unsigned cls = slab_class_of(record_size(len));
 	struct record *rec = slab_take(&t->slab, cls);
@@ -23,6 +23,7 @@ struct record *record_new(struct table *t, const uint8_t *bytes, size_t len)
 	if (!rec)
 		return NULL;
 	memset(rec, 0, offsetof(struct record, bytes));
+	rec->hash = hash;
 	rec->cls = (uint8_t)cls;
 	rec->len = (uint16_t)len;
 	memcpy(rec->bytes, bytes, len);
@@ -36,9 +37,9 @@ void record_free(struct table *t, struct record *rec)
 	slab_give(&t->slab, rec->cls, rec);
 }
 
-bool record_set(struct table *t, struct slot *slot, const uint8_t *bytes, size_t len)
+bool record_set(struct table *t, uint64_t *slot, const uint8_t *bytes, size_t len)
 {
-	struct record *rec = slot->rec, *moved;
+	struct record *rec = slot_record(*slot), *moved;
 	size_t chunk = slab_class_size(rec->cls), want = record_size(len);
 
 	if (want <= chunk && want >= chunk / 2) {
@@ -46,16 +47,18 @@ bool record_set(struct table *t, struct slot *slot, const uint8_t *bytes, size_t
 		rec->len = (uint16_t)len;
 		return true;
 	}
-	moved = record_new(t, bytes, len);
+	moved = record_new(t, rec->hash, bytes, len);
 	if (!moved)
 		return false;
 	memcpy(moved->place, rec->place, sizeof(moved->place));
+	moved->digest = rec->digest;
+	moved->seen = rec->seen;
 	moved->epoch = rec->epoch;
 	moved->flags = rec->flags;
 	for (unsigned which = 0; which < RINGS; which++)
 		if (rec->flags & (1 << which))
-			ring_entry_of(&t->ring[which], rec)->rec = moved;
-	slot->rec = moved;
+			ring_replace(&t->ring[which], rec, moved);
+	*slot = slot_make(moved);
 	record_free(t, rec);
 	return true;
 }
@@ -82,12 +85,4 @@ void record_bury(struct record *rec)
 	memmove(rec->bytes, key, len);
 	rec->len = (uint16_t)len;
 	rec->flags |= REC_TOMBSTONE;
-}
-
-struct sent record_sent(const struct table *t, const struct record *rec)
-{
-	if (rec->flags & REC_WIRE)
-		return (struct sent){ring_entry_of(&t->ring[WIRE], rec)->sent,
-				     rec->flags & REC_SENT};
-	return record_now(t, rec);
 }

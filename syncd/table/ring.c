@@ -18,21 +18,21 @@ enum {
 
 static size_t ring_bytes(uint32_t cap)
 {
-	return (size_t)cap * sizeof(struct ring_entry);
+	return (size_t)cap * sizeof(struct record *);
 }
 
 /* Copies what is used into dst, closing the holes; places start anew at 0. */
-static void ring_pack(struct ring *r, struct ring_entry *dst)
+static void ring_pack(struct ring *r, struct record **dst)
 {
 	uint32_t n = 0;
 
 	for (uint32_t place = r->head; place != r->tail; place++) {
-		struct ring_entry e = r->entry[place & (r->cap - 1)];
+		struct record *rec = r->entry[place & (r->cap - 1)];
 
-		if (!e.rec)
+		if (!rec)
 			continue;
-		e.rec->place[r->which] = n;
-		dst[n++] = e;
+		rec->place[r->which] = n;
+		dst[n++] = rec;
 	}
 	r->head = 0;
 	r->tail = n;
@@ -41,7 +41,7 @@ static void ring_pack(struct ring *r, struct ring_entry *dst)
 bool ring_reserve(struct ring *r, size_t more)
 {
 	uint32_t cap = r->cap ? r->cap : RING_MIN;
-	struct ring_entry *entry;
+	struct record **entry;
 
 	if ((size_t)(r->tail - r->head) + more <= r->cap)
 		return true;
@@ -60,31 +60,31 @@ bool ring_reserve(struct ring *r, size_t more)
 	return true;
 }
 
-void ring_push(struct ring *r, struct record *rec, uint64_t sent)
+void ring_push(struct ring *r, struct record *rec)
 {
 	assert(r->tail - r->head < r->cap);
 	rec->place[r->which] = r->tail;
-	r->entry[r->tail++ & (r->cap - 1)] = (struct ring_entry){rec, sent};
+	r->entry[r->tail++ & (r->cap - 1)] = rec;
 	r->used++;
 }
 
-struct ring_entry *ring_entry_of(const struct ring *r, const struct record *rec)
+void ring_replace(struct ring *r, const struct record *rec, struct record *moved)
 {
-	struct ring_entry *e = &r->entry[rec->place[r->which] & (r->cap - 1)];
+	struct record **entry = &r->entry[rec->place[r->which] & (r->cap - 1)];
 
-	assert(e->rec == rec);
-	return e;
+	assert(*entry == rec);
+	*entry = moved;
 }
 
 void ring_remove(struct ring *r, const struct record *rec)
 {
 	uint32_t mask = r->cap - 1;
 
-	ring_entry_of(r, rec)->rec = NULL;
+	ring_replace(r, rec, NULL);
 	r->used--;
-	while (r->head != r->tail && !r->entry[r->head & mask].rec)
+	while (r->head != r->tail && !r->entry[r->head & mask])
 		r->head++;
-	while (r->head != r->tail && !r->entry[(r->tail - 1) & mask].rec)
+	while (r->head != r->tail && !r->entry[(r->tail - 1) & mask])
 		r->tail--;
 	if (r->used == 0 && r->cap > RING_KEEP)
 		ring_fini(r);
@@ -92,7 +92,7 @@ void ring_remove(struct ring *r, const struct record *rec)
 
 struct record *ring_head(const struct ring *r)
 {
-	return r->used ? r->entry[r->head & (r->cap - 1)].rec : NULL;
+	return r->used ? r->entry[r->head & (r->cap - 1)] : NULL;
 }
 
 void ring_fini(struct ring *r)

@@ -12,29 +12,24 @@
 
 struct record;
 
-struct ring_entry {
-	struct record *rec; /* NULL: a hole; never at the head or the tail */
-	uint64_t sent;	    /* wire: what the record adds to the digest as sent */
-};
-
 struct ring {
-	struct ring_entry *entry;
-	unsigned which;	     /* index into record.place */
-	uint32_t cap;	     /* power of two, or 0 */
-	uint32_t head, tail; /* places; they wrap, entry[place & (cap - 1)] */
-	uint32_t used;	     /* entries that are not holes */
+	struct record **entry; /* NULL: a hole; never at the head or the tail */
+	unsigned which;	       /* index into record.place */
+	uint32_t cap;	       /* power of two, or 0 */
+	uint32_t head, tail;   /* places; they wrap, entry[place & (cap - 1)] */
+	uint32_t used;	       /* entries that are not holes */
 };
 
 /* Makes room for one more. Returns false without memory. */
 bool ring_reserve(struct ring *r, size_t more);
 
 /* Appends; room has been reserved. */
-void ring_push(struct ring *r, struct record *rec, uint64_t sent);
+void ring_push(struct ring *r, struct record *rec);
 
 void ring_remove(struct ring *r, const struct record *rec);
 
-/* The record's entry; it is in the ring. */
-struct ring_entry *ring_entry_of(const struct ring *r, const struct record *rec);
+/* The record, which is in the ring, has moved. */
+void ring_replace(struct ring *r, const struct record *rec, struct record *moved);
 
 /* The oldest record, or NULL. */
 struct record *ring_head(const struct ring *r);

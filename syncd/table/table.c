@@ -23,6 +23,7 @@ struct table *table_new(const struct digest_key *key, size_t max_flows)
 		return NULL;
 	t->key = key;
 	t->max_flows = max_flows;
+	t->seen = 1;
 	t->ring[KERNEL].which = KERNEL;
 	bucket_init(t);
 	return t;
@@ -79,7 +80,7 @@ size_t table_bytes(const struct table *t)
 		       t->grave_cap * sizeof(*t->grave) + t->scratch_cap * sizeof(*t->scratch);
 
 	for (unsigned which = 0; which < RINGS; which++)
-		bytes += t->ring[which].cap * sizeof(struct ring_entry);
+		bytes += t->ring[which].cap * sizeof(struct record *);
 	return bytes;
 }
 
@@ -97,40 +98,40 @@ bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const 
 	return true;
 }
 
-/* The record has been changed here; was: what it added as sent before. Room has been reserved. */
-static void changed_here(struct table *t, struct record *rec, struct sent was)
+/* The record has been changed here. Room in the queue has been reserved. */
+static void changed_here(struct table *t, struct record *rec)
 {
 	hold_touch(t, rec);
 	if (!(rec->flags & REC_WIRE)) {
-		queue_push_wire(t, rec, was);
+		queue_push(t, rec, WIRE);
 		return;
 	}
 	t->coalesced++;
-	if (was.counted && !(rec->flags & REC_TOMBSTONE) && record_now(t, rec).digest == was.digest)
+	if (rec->flags & REC_SENT && !(rec->flags & REC_TOMBSTONE) &&
+	    digest_content(t->key, rec->bytes, rec->len) == rec->digest)
 		queue_drop(t, rec, WIRE); /* back to what the others have */
 }
 
 /* The record has been received, or loaded: its digest is exchanged at once. */
-static void changed_there(struct table *t, struct bucket *b, struct record *rec, struct sent was,
+static void changed_there(struct table *t, struct bucket *b, struct record *rec,
 			  enum table_queue queue)
 {
 	if (rec->flags & REC_WIRE)
 		queue_drop(t, rec, WIRE);
-	bucket_exchange(t, b, was, record_now(t, rec));
+	bucket_settle(t, b, rec);
 	if (queue == TABLE_KERNEL)
-		queue_push_kernel(t, rec);
+		queue_push(t, rec, KERNEL);
 }
 
 static int put_over(struct table *t, struct place at, const uint8_t *flow, size_t len,
 		    enum table_queue queue)
 {
-	struct slot *slot = place_slot(at);
-	struct record *rec = slot->rec;
+	uint64_t *slot = &at.bucket->slot[at.i];
+	struct record *rec = slot_record(*slot);
 	bool dead = rec->flags & REC_TOMBSTONE;
-	struct sent was;
 
 	if (!dead && rec->len == len && memcmp(rec->bytes, flow, len) == 0) {
-		bits_on_put(rec);
+		bits_on_put(t, rec);
 		if (queue == TABLE_WIRE)
 			hold_touch(t, rec); /* confirmed, so newer than any older news */
 		else
@@ -141,17 +142,16 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 		return -ENOSPC;
 	if (!queue_reserve(t, queue))
 		return -ENOMEM;
-	was = record_sent(t, rec);
 	if (!record_set(t, slot, flow, len))
 		return -ENOMEM;
-	rec = slot->rec;
+	rec = slot_record(*slot);
 	rec->flags &= (uint8_t)~REC_TOMBSTONE;
-	bits_on_put(rec);
+	bits_on_put(t, rec);
 	t->live += dead;
 	if (queue == TABLE_WIRE)
-		changed_here(t, rec, was);
+		changed_here(t, rec);
 	else
-		changed_there(t, at.bucket, rec, was, queue);
+		changed_there(t, at.bucket, rec, queue);
 	return 1;
 }
 
@@ -161,52 +161,45 @@ static bool records_full(const struct table *t)
 	return t->records / 2 >= t->max_flows;
 }
 
-/* A new record at its place, which may move. Returns it in *out; 0, -ENOSPC or -ENOMEM. */
-static int add_record(struct table *t, struct place *at, uint64_t hash, const uint8_t *bytes,
-		      size_t len, struct record **out)
+/* A new record. Returns its place in *at; 0, -ENOSPC or -ENOMEM. */
+static int add_record(struct table *t, uint64_t hash, const uint8_t *bytes, size_t len,
+		      struct place *at)
 {
 	struct record *rec;
 	int err;
 
 	if (records_full(t))
 		return -ENOSPC;
-	rec = record_new(t, bytes, len);
+	rec = record_new(t, hash, bytes, len);
 	if (!rec)
 		return -ENOMEM;
-	err = bucket_insert(t, *at, hash, rec);
-	if (err == -ENOSPC && bucket_relieve(t, hash)) {
-		unsigned depth;
-
-		at->bucket = bucket_of(t, hash, &depth);
-		at->i = bucket_lower(at->bucket, hash);
-		err = bucket_insert(t, *at, hash, rec);
-	}
+	err = bucket_insert(t, rec, at);
 	if (err)
 		record_free(t, rec);
-	else
-		*out = rec;
 	return err;
 }
 
-static int put_new(struct table *t, struct place at, uint64_t hash, const uint8_t *flow, size_t len,
+static int put_new(struct table *t, uint64_t hash, const uint8_t *flow, size_t len,
 		   enum table_queue queue)
 {
 	struct record *rec;
+	struct place at;
 	int err;
 
 	if (t->live >= t->max_flows)
 		return -ENOSPC;
 	if (!queue_reserve(t, queue))
 		return -ENOMEM;
-	err = add_record(t, &at, hash, flow, len, &rec);
+	err = add_record(t, hash, flow, len, &at);
 	if (err)
 		return err;
+	rec = place_record(at);
 	t->live++;
-	bits_on_put(rec);
+	bits_on_put(t, rec);
 	if (queue == TABLE_WIRE)
-		changed_here(t, rec, (struct sent){0});
+		changed_here(t, rec);
 	else
-		changed_there(t, at.bucket, rec, (struct sent){0}, queue);
+		changed_there(t, at.bucket, rec, queue);
 	bucket_grow(t);
 	return 1;
 }
@@ -226,18 +219,19 @@ int table_put(struct table *t, const uint8_t *flow, size_t len, enum table_queue
 	hash = digest_position(t->key, key, key_len);
 	if (bucket_find(t, hash, key, key_len, &at))
 		return put_over(t, at, flow, len, queue);
-	return put_new(t, at, hash, flow, len, queue);
+	return put_new(t, hash, flow, len, queue);
 }
 
 /* Remembers, for the hold, a delete of a flow that was never here. Returns 0, -ENOSPC, -ENOMEM. */
-static int del_unknown(struct table *t, struct place at, uint64_t hash, const uint8_t *key,
-		       size_t len)
+static int del_unknown(struct table *t, uint64_t hash, const uint8_t *key, size_t len)
 {
 	struct record *rec;
-	int err = add_record(t, &at, hash, key, len, &rec);
+	struct place at;
+	int err = add_record(t, hash, key, len, &at);
 
 	if (err)
 		return err;
+	rec = place_record(at);
 	rec->flags = REC_TOMBSTONE;
 	hold_touch(t, rec);
 	hold_release(t, at);
@@ -247,19 +241,18 @@ static int del_unknown(struct table *t, struct place at, uint64_t hash, const ui
 
 void table_del_at(struct table *t, struct place at, enum table_queue queue)
 {
-	struct record *rec = place_slot(at)->rec;
-	struct sent was = record_sent(t, rec);
+	struct record *rec = place_record(at);
 
 	t->live--;
 	record_bury(rec);
 	if (queue == TABLE_WIRE) {
 		if (rec->flags & REC_KERNEL)
 			queue_drop(t, rec, KERNEL); /* it is the kernel that says so */
-		changed_here(t, rec, was);
-		if (!was.counted)
+		changed_here(t, rec);
+		if (!(rec->flags & REC_SENT))
 			queue_drop(t, rec, WIRE); /* the others never heard of it */
 	} else {
-		changed_there(t, at.bucket, rec, was, queue);
+		changed_there(t, at.bucket, rec, queue);
 	}
 	hold_release(t, at);
 }
@@ -276,7 +269,7 @@ int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue 
 	hash = digest_position(t->key, key, len);
 	rec = bucket_find(t, hash, key, len, &at);
 	if (!rec)
-		return queue == TABLE_WIRE && t->holds ? del_unknown(t, at, hash, key, len) : 0;
+		return queue == TABLE_WIRE && t->holds ? del_unknown(t, hash, key, len) : 0;
 	if (!(rec->flags & REC_TOMBSTONE)) {
 		if (!queue_reserve(t, queue))
 			return -ENOMEM;

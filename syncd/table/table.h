@@ -45,6 +45,12 @@ struct table *table_new(const struct digest_key *key, size_t max_flows);
 void table_free(struct table *t);
 
 /*
+ * Says how many flows an empty table is about to get (capped by max_flows), so that it need not
+ * grow on the way. Best before flows that come in hash order; harmless when wrong.
+ */
+void table_reserve(struct table *t, size_t flows);
+
+/*
  * Stores an encoded flow (copied) unless the same bytes are there already. Returns 1 where
  * something changed, 0 where not, -ENOSPC at max_flows, -ENOMEM, -EBADMSG (no key in front),
  * -EMSGSIZE (longer than FLOW_MAX). TABLE_KERNEL and TABLE_NONE overrule a change not sent yet.

@@ -4,8 +4,12 @@
  *
  *   directory: 2^bits buckets by the top bits of the hash; while it doubles, the first `split` of
  *              them have already moved to `next`, the directory of twice the size
- *   bucket:    slots {hash, record} sorted by hash; digest and count as sent
+ *   bucket:    slots, in no order; digest and count as sent
+ *   slot:      a record's address and 16 bits of its hash, so that a search seldom looks in vain
  *   record:    a header and the encoded flow, or the key alone for a tombstone
+ *
+ * A record holds its position and what it adds to digests as sent: SipHash is the dearest thing
+ * here, and is worked out once a lookup and once a change sent.
  */
 #ifndef SYNCD_TABLE_TABLE_PRIV_H
 #define SYNCD_TABLE_TABLE_PRIV_H
@@ -17,37 +21,52 @@
 enum { WIRE, KERNEL, RINGS };
 
 enum record_flag {
-	REC_WIRE = 1 << WIRE,	  /* in the wire's ring, whose entry says what was last sent */
+	REC_WIRE = 1 << WIRE,	  /* in the wire's ring */
 	REC_KERNEL = 1 << KERNEL, /* in the kernel's ring */
 	REC_TOMBSTONE = 1 << 2,	  /* deleted; bytes are the key */
-	REC_SENT = 1 << 3,	  /* with REC_WIRE: counts among the sent */
+	REC_SENT = 1 << 3,	  /* digest is that of a flow, which counts as sent */
 	REC_GRAVE = 1 << 4,	  /* its hash is among the graves */
-	REC_SEEN = 1 << 5,	  /* enum table_bit */
-	REC_SUSPECT = 1 << 6,
+	REC_SUSPECT = 1 << 5,	  /* TABLE_SUSPECT */
 };
 
 struct record {
+	uint64_t hash;	 /* position */
+	uint64_t digest; /* what it adds to its bucket's: as sent */
 	uint32_t place[RINGS];
 	uint16_t len;
 	uint16_t epoch; /* of the hold that it was last touched in */
 	uint8_t cls;	/* size class of its chunk */
 	uint8_t flags;	/* enum record_flag */
+	uint8_t seen;	/* TABLE_SEEN is set where this is the table's stamp */
 	uint8_t bytes[];
 };
 
-struct slot {
-	uint64_t hash;
-	struct record *rec;
-};
+enum { SLOT_TAG_SHIFT = 48 }; /* user space ends below 2^47 on every 64-bit Linux */
+
+static inline uint64_t slot_make(const struct record *rec)
+{
+	return (uint64_t)(uintptr_t)rec | rec->hash << SLOT_TAG_SHIFT;
+}
+
+static inline struct record *slot_record(uint64_t slot)
+{
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): that is what a slot is */
+	return (struct record *)(uintptr_t)(slot << 16 >> 16);
+}
+
+static inline bool slot_may_be(uint64_t slot, uint64_t hash)
+{
+	return slot >> SLOT_TAG_SHIFT == (hash & 0xffff);
+}
 
 enum {
 	BUCKET_MEAN = 12, /* flows a bucket at which the directory starts to double */
-	BUCKET_STEP = 4,  /* slots are allocated in steps of one cache line */
+	BUCKET_STEP = 4,  /* slots are allocated in such steps */
 	BUCKET_MAX = 64,  /* at a mean of 13 not reached by chance: a forger with the key */
 };
 
 struct bucket {
-	struct slot *slot;
+	uint64_t *slot;
 	uint64_t digest; /* as sent */
 	uint8_t n, cap;
 	uint8_t sent; /* flows as sent */
@@ -74,6 +93,7 @@ struct table {
 	struct ring ring[RINGS];
 	struct slab slab;
 
+	uint8_t seen; /* stamp of TABLE_SEEN, from 1 */
 	unsigned holds;
 	uint16_t epoch;	 /* of the hold open now, or the last one; from 1 */
 	uint64_t *grave; /* hashes of tombstones that only a hold keeps */
@@ -87,42 +107,28 @@ struct table {
 /* ---- record.c ---- */
 
 /* A record with these bytes, in no ring; NULL without memory. */
-struct record *record_new(struct table *t, const uint8_t *bytes, size_t len);
+struct record *record_new(struct table *t, uint64_t hash, const uint8_t *bytes, size_t len);
 void record_free(struct table *t, struct record *rec);
 
 /* Replaces the bytes, in place where the chunk suits; moves the record, its slot and its ring
  * entries otherwise. Returns false without memory, nothing changed. */
-bool record_set(struct table *t, struct slot *slot, const uint8_t *bytes, size_t len);
+bool record_set(struct table *t, uint64_t *slot, const uint8_t *bytes, size_t len);
 
 void record_key(const struct record *rec, const uint8_t **key, size_t *len);
 
 /* Cuts a live record down to its key. */
 void record_bury(struct record *rec);
 
-/* What the record adds to digest and count as sent. */
-struct sent {
-	uint64_t digest;
-	bool counted;
-};
-struct sent record_sent(const struct table *t, const struct record *rec);
-
-static inline struct sent record_now(const struct table *t, const struct record *rec)
-{
-	if (rec->flags & REC_TOMBSTONE)
-		return (struct sent){0};
-	return (struct sent){digest_content(t->key, rec->bytes, rec->len), true};
-}
-
 /* ---- bucket.c ---- */
 
 struct place {
 	struct bucket *bucket;
-	unsigned i; /* slot; where it would go, if not found */
+	unsigned i; /* slot */
 };
 
-static inline struct slot *place_slot(struct place p)
+static inline struct record *place_record(struct place p)
 {
-	return &p.bucket->slot[p.i];
+	return slot_record(p.bucket->slot[p.i]);
 }
 
 void bucket_init(struct table *t);
@@ -132,32 +138,28 @@ size_t bucket_bytes(const struct table *t);
 /* The bucket of a hash; *depth bits of the hash select it. */
 struct bucket *bucket_of(const struct table *t, uint64_t hash, unsigned *depth);
 
-/* Finds a record, tombstones too, by key. Returns it, or NULL with *at where it would go. */
+/* Finds a record, tombstones too, by key. Returns it with its place, or NULL. */
 struct record *bucket_find(const struct table *t, uint64_t hash, const uint8_t *key, size_t len,
 			   struct place *at);
 
 /* The place of a record that is in the table. */
-struct place bucket_place(const struct table *t, uint64_t hash, const struct record *rec);
+struct place bucket_place(const struct table *t, const struct record *rec);
 
-/* Puts a record into a place found for it. Returns 0, -ENOMEM, -ENOSPC (bucket full). */
-int bucket_insert(struct table *t, struct place at, uint64_t hash, struct record *rec);
+/* Puts a record into its bucket, growing the directory where it is full, and tells where: 0,
+ * -ENOMEM, -ENOSPC (too many alike). Moves slots. */
+int bucket_insert(struct table *t, const struct record *rec, struct place *at);
+
+/* Takes a record out; the last slot takes its place. */
 void bucket_remove(struct table *t, struct place at);
 
 /* Carries the doubling of the directory, where one is due, a step on. Moves slots. */
 void bucket_grow(struct table *t);
 
-/*
- * Doubles the directory until the bucket of this hash has room: flows that come in hash order (to a
- * joiner, from a state file) crowd one corner long before the table as a whole is due to grow. As
- * far as max_flows justifies; false beyond it, or without memory. Moves slots.
- */
-bool bucket_relieve(struct table *t, uint64_t hash);
+/* What is there counts as sent: exchanges the digest. */
+void bucket_settle(struct table *t, struct bucket *b, struct record *rec);
 
-/* Replaces what a flow adds to its bucket and to the whole. */
-void bucket_exchange(struct table *t, struct bucket *b, struct sent was, struct sent is);
-
-/* First slot whose hash is at least this. */
-unsigned bucket_lower(const struct bucket *b, uint64_t hash);
+/* The bucket's records whose hash lies in r, by hash. Returns how many. */
+unsigned bucket_sort(const struct bucket *b, struct hash_range r, struct record *out[BUCKET_MAX]);
 
 /* Iterates over the buckets that a range meets, in order. */
 struct bucket_walk {
@@ -171,8 +173,7 @@ struct bucket *bucket_walk_next(const struct table *t, struct bucket_walk *w);
 /* ---- queue.c ---- */
 
 bool queue_reserve(struct table *t, enum table_queue queue);
-void queue_push_wire(struct table *t, struct record *rec, struct sent sent);
-void queue_push_kernel(struct table *t, struct record *rec);
+void queue_push(struct table *t, struct record *rec, unsigned which); /* unless it is in there */
 void queue_drop(struct table *t, struct record *rec, unsigned which);
 
 /* Makes what was sent what is there, at once, and takes the record off the wire's queue. */
@@ -192,9 +193,10 @@ void hold_purge(struct table *t, size_t n);
 /* ---- bits.c ---- */
 
 /* The flow has just been put, changed or not. */
-static inline void bits_on_put(struct record *rec)
+static inline void bits_on_put(const struct table *t, struct record *rec)
 {
-	rec->flags = (uint8_t)((rec->flags | REC_SEEN) & ~REC_SUSPECT);
+	rec->flags &= (uint8_t)~REC_SUSPECT;
+	rec->seen = t->seen;
 }
 
 /* ---- table.c ---- */
