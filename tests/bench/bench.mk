@@ -1,17 +1,14 @@
-# Benches: each tests/bench/bench_NAME.c is one program; tests/bench/*.sh are run as they are.
-# QUICK=1 keeps all of them under three minutes. Results also go to build/bench/NAME.json.
-BENCH_SRC := $(wildcard tests/bench/bench_*.c)
-BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+# Benches: tests/bench/bench_NAME.c, one program each, with bench.c's help; tests/bench/bench_NAME.sh
+# as they are. Each prints one line of JSON a figure (bench.h); run.sh appends them, with run and
+# commit, to build/bench.jsonl. T=glob picks by NAME, QUICK=1 keeps all of them under three minutes.
+BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 BENCH_SH  := $(wildcard tests/bench/bench_*.sh)
 
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(TEST_LIB) $(LIBS_ALL)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/bench.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
 .PRECIOUS: $(B)/obj/tests/bench/%.o
 
 .PHONY: bench
 bench: all $(BENCH_BIN)
-	@mkdir -p build/bench
-	@for p in $(BENCH_BIN) $(BENCH_SH); do \
-		n=$$(basename $$p .sh); echo "== $$n"; \
-		QUICK=$(QUICK) $$p >build/bench/$$n.json || exit 1; cat build/bench/$$n.json; done
+	@QUICK=$(QUICK) T='$(T)' tests/bench/run.sh $(BENCH_BIN) $(BENCH_SH)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What conntrack's edges cost: insertions, updates, renewals and deletions a second through the
  * sink, against a bare loop over libmnl that sends ready-made messages of the same kind; events
@@ -26,6 +26,7 @@
 
 #include "syncd/kernel/ct_message.h"
 #include "syncd/kernel/ct_socket.h"
+#include "tests/bench/bench.h"
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/netns.h"
 
@@ -63,8 +64,10 @@ static struct flow flow_of(unsigned n)
 
 static void report(const char *what, double per_s, const char *unit)
 {
-	printf("{\"bench\":\"%s\",\"value\":%.0f,\"unit\":\"%s\"}\n", what, per_s, unit);
-	fflush(stdout);
+	char name[64];
+
+	snprintf(name, sizeof(name), "ct.%s", what);
+	bench_emit(name, per_s, unit, strstr(unit, "/s") ? "higher" : "lower");
 }
 
 /* ---- the bare loop --------------------------------------------------------------------------- */
@@ -155,8 +158,7 @@ static void bench_sink(unsigned flows, struct flow *all)
 			(void)through_sink(&lab, SINK_DEL, flows, all);
 	}
 	report("insert_bare_libmnl", bare, "flows/s");
-	report("insert", ours, "flows/s");
-	printf("{\"bench\":\"insert_ratio\",\"value\":%.3f,\"unit\":\"of bare\"}\n", ours / bare);
+	bench_emit_peer("ct.insert", ours, "flows/s", "higher", "bare libmnl loop", bare);
 	for (unsigned n = 0; n < flows; n++)
 		all[n].ct.state = TCP_CONNTRACK_FIN_WAIT;
 	report("update", through_sink(&lab, SINK_PUT, flows, all), "flows/s");
@@ -254,8 +256,7 @@ static void bench_source(unsigned flows)
 	(void)waitpid(pid, NULL, 0);
 	report("events", (double)count.events / start, "events/s");
 	report("events_lost", (double)(flows - count.events), "events");
-	printf("{\"bench\":\"event_cpu\",\"value\":%.3f,\"unit\":\"us\"}\n",
-	       cpu * 1e6 / (double)count.events);
+	report("event_cpu", cpu * 1e6 / (double)count.events, "us");
 	report("busy_turns", (double)ct_source_stats(s)->busy_turns, "polls");
 	s->ops->free(s);
 	close(fds[0]);
