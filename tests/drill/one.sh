@@ -50,7 +50,7 @@ finish() {
 # shellcheck source=tests/drill/acts.sh
 . tests/drill/acts.sh
 # shellcheck source=/dev/null
-. "tests/drill/sync-$SYNC.sh"
+. "tests/drill/sync-$SYNC.sh" || exit 2
 
 fact name "\"$NAME\""
 fact sync "\"$SYNC\""

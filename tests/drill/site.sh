@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # site.sh: the site of a drill, in network namespaces.
 #
-#        cl  clients 203.0.113.100-109, outside host .200
+#        cl  clients and outside hosts 203.0.113.100-109, 2001:db8::100
 #         |  router 172.16.0.1
 #   [ fc: front core ]                       sw: all the switches, in one namespace; each
 #      /          \                          balancer has access switches of its own
@@ -86,10 +86,8 @@ clients_up() {
   {
     echo "link add front type veth peer name cl netns sw"
     for i in {100..109}; do echo "addr add 203.0.113.$i/24 dev front"; done
-    echo "addr add 203.0.113.200/24 dev front"
     echo "addr add 172.16.0.1/24 dev front"
     echo "addr add 2001:db8::100/64 dev front nodad"
-    echo "addr add 2001:db8::200/64 dev front nodad"
     echo "link set front up"
     echo "route add 10.77.0.0/24 via 203.0.113.10 src 203.0.113.100"
     echo "route add fd00:77::/64 via 2001:db8::10 src 2001:db8::100"
@@ -154,6 +152,10 @@ box_plug() {
       echo "route add fd00:77::1${server#rs} via fd00:b::1${server#rs}"
     done
   } | ip -n "$node" -batch - || die "cannot plug $node"
+  # A new active node has to find its neighbours; an answer that comes before the kernel is at home
+  # at a new IPv6 address is lost, and by default asked for again after a second only.
+  ip netns exec "$node" sysctl -q -w net.ipv6.neigh.front.retrans_time_ms=100 \
+    net.ipv6.neigh.back.retrans_time_ms=100
   ip -n sw -batch - <<END
 link set $l-front master f$l up
 link set $l-back master b$l up

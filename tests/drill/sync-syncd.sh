@@ -5,8 +5,9 @@
 # that would lose flows has the lower priority, but serves when nobody else does.
 
 SYNC_CAN=(stop kill pause handover gate verify)
-SYNC_MCAST=          # extra lines for each link, if any
-declare -A SYNC_PID  # of each node's daemon, in the node's pid namespace
+# Who goes out through a group: a flow is known by its original addresses.
+declare -A INSIDE4=([web]=10.0.0.8/29 [shop]=10.0.0.16/29)
+declare -A INSIDE6=([web]=fd00:b::10/124 [shop]=fd00:b::20/124)
 
 node_ctl() {
   local node=$1
@@ -25,7 +26,8 @@ sync_configure() {
     echo "key 1 { file = \"$WORK/1.key\" }"
     for group in "${SITE_GROUPS[@]}"; do
       echo "group $group { id = $((${VRID[$group]} / 10))" \
-        "match = { \"${FRONT4[$group]}\", \"${FRONT6[$group]}\" } }"
+        "match = { \"${FRONT4[$group]}\", \"${FRONT6[$group]}\"," \
+        "\"${INSIDE4[$group]}\", \"${INSIDE6[$group]}\" } }"
     done
     echo "conntrack { protocols = { tcp, udp } }"
   } >"$WORK/$node/syncd.conf"

@@ -42,9 +42,10 @@ flows() {
 }
 
 # The usual mix: 2,000 paced TCP flows of all kinds, some bulk, some UDP, and those that are only
-# routed. PREFIX- parts the groups' names when a scenario opens several mixes.
+# routed, over the same neighbours (a new active one has to find each of them, and IPv6 waits a
+# second when it does not at once). PREFIX- parts the groups' names when a scenario opens several mixes.
 flows_usual() {
-  local p=${1:+$1-} out4=203.0.113.200 out6=2001:db8::200
+  local p=${1:+$1-} out4=203.0.113.100 out6=2001:db8::100
   flows "${p}web4" synced tcp paced cl "${FRONT4[web]}" 80 1200
   flows "${p}web6" synced tcp paced cl "${FRONT6[web]}" 80 400
   flows "${p}snat4" synced tcp paced rs1 $out4 7000 150
@@ -64,8 +65,8 @@ flows_usual() {
 flows_few() {
   flows "$1-web4" synced tcp paced cl "${FRONT4[web]}" 80 80
   flows "$1-web6" synced tcp paced cl "${FRONT6[web]}" 80 40
-  flows "$1-snat4" synced tcp paced rs1 203.0.113.200 7000 20
-  flows "$1-masq4" synced tcp paced rs2 203.0.113.200 7001 20
+  flows "$1-snat4" synced tcp paced rs1 203.0.113.100 7000 20
+  flows "$1-masq4" synced tcp paced rs2 203.0.113.100 7001 20
   flows "$1-udp4" synced udp paced cl "${FRONT4[web]}" 80 20
   flows "$1-up4" synced tcp up cl "${FRONT4[web]}" 80 1 kib_s=1024
   flows "$1-down4" synced tcp down cl "${FRONT4[web]}" 80 1 kib_s=1024
@@ -73,7 +74,7 @@ flows_few() {
 
 # flows_shop PREFIX: those of the second group of an active-active site.
 flows_shop() {
-  local p=${1:+$1-} out4=203.0.113.200
+  local p=${1:+$1-} out4=203.0.113.100
   flows "${p}shop4" synced tcp paced cl "${FRONT4[shop]}" 80 500
   flows "${p}shop6" synced tcp paced cl "${FRONT6[shop]}" 80 200
   flows "${p}shopout4" synced tcp paced rs2 $out4 7000 100 from=10.0.0.22
@@ -83,9 +84,12 @@ flows_shop() {
 
 # flows_control PREFIX TCP4 TCP6 UDP: only routed.
 flows_control() {
-  flows "$1control4" control tcp paced cl 10.77.0.11 80 "$2"
-  flows "$1control6" control tcp paced cl fd00:77::12 80 "$3"
-  flows "$1controludp" control udp paced cl 10.77.0.13 80 "$4"
+  local i
+  for i in 1 2 3; do
+    flows "$1control4-$i" control tcp paced cl 10.77.0.1$i 80 $(($2 / 3))
+    flows "$1control6-$i" control tcp paced cl fd00:77::1$i 80 $(($3 / 3))
+    flows "$1controludp-$i" control udp paced cl 10.77.0.1$i 80 $(($4 / 3))
+  done
   flows "$1controlup" control tcp up cl 10.77.0.12 80 1 kib_s=2048
 }
 

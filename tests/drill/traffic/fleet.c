@@ -72,6 +72,7 @@ uint64_t fleet_fault(struct fleet *fleet, uint64_t at_ns)
 	fleet->n_outages++;
 	outage->begin_ns = at_ns ? at_ns : netns_now_ns();
 	outage->end_ns = 0;
+	fleet->env.healed_ns = UINT64_MAX;
 	if (!fleet->env.fault_ns)
 		fleet->env.fault_ns = outage->begin_ns;
 	return outage->begin_ns;
@@ -79,8 +80,10 @@ uint64_t fleet_fault(struct fleet *fleet, uint64_t at_ns)
 
 void fleet_healed(struct fleet *fleet, uint64_t at_ns)
 {
-	if (fleet->n_outages)
-		fleet->outages[fleet->n_outages - 1].end_ns = at_ns ? at_ns : netns_now_ns();
+	if (!fleet->n_outages)
+		return;
+	fleet->env.healed_ns = at_ns ? at_ns : netns_now_ns();
+	fleet->outages[fleet->n_outages - 1].end_ns = fleet->env.healed_ns;
 }
 
 void fleet_settle(struct fleet *fleet, uint64_t limit_ns)

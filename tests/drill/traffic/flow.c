@@ -62,7 +62,7 @@ static void progress(struct flow *flow, const struct flow_env *env)
 {
 	uint64_t gap = env->now_ns - flow->progress_ns;
 
-	if (env->fault_ns && env->now_ns > env->fault_ns &&
+	if (env->fault_ns && env->now_ns > env->fault_ns && flow->progress_ns < env->healed_ns &&
 	    gap > flow->worst_end_ns - flow->worst_begin_ns) {
 		flow->worst_begin_ns = flow->progress_ns;
 		flow->worst_end_ns = env->now_ns;

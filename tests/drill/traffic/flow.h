@@ -83,7 +83,8 @@ struct flow {
 struct flow_env {
 	uint64_t now_ns;
 	uint64_t seed;
-	uint64_t fault_ns; /* the first fault; 0: none yet */
+	uint64_t fault_ns;  /* the first fault; 0: none yet */
+	uint64_t healed_ns; /* since when the last one is; UINT64_MAX: not yet */
 	uint64_t hang_ns;
 	struct heap *timers;
 	int epoll;
