@@ -445,7 +445,7 @@ START_TEST(test_client_ignores_what_it_did_not_ask)
 	repair_client_on_digests(c, f.l.standby[0].table, &d, 1);
 	ck_assert_uint_eq(repair_client_progress(c)->outstanding, 64);
 	/* An active that claims to differ everywhere, for ever. */
-	for (unsigned i = 0; i < 20000 && repair_client_request(c, 1, &req, &next_us); i++) {
+	for (unsigned i = 0; i < 1000 && repair_client_request(c, 1, &req, &next_us); i++) {
 		asked += req.n;
 		for (uint32_t r = 0; r < req.n; r++) {
 			d.range = req.range[r].range;
