@@ -75,7 +75,7 @@ cov:
 	@tests/lint/coverage.sh build/cov
 
 compile_commands.json: $(MAKEFILE_LIST)
-	@tests/lint/compile-commands.sh '$(CFLAGS)' >$@
+	@tests/lint/compile-commands.py '$(CFLAGS)' >$@
 
 clean:
 	rm -rf build compile_commands.json

@@ -2,7 +2,7 @@
 # run-checks.sh PROGRAM...: runs each test program in turn, shows its output only when it fails,
 # and closes with one line of totals over all of them. A program that runs no test is a failure.
 set -u
-export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60} # seconds a case, for a busy machine
+export CK_DEFAULT_TIMEOUT="${CK_DEFAULT_TIMEOUT:-60}" # seconds a case, for a busy machine
 passed=0 failed=0 programs=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

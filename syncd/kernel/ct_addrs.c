@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* See ct_addrs.h. At most half of the slots are used, so that a miss ends soon. */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Writes ctnetlink messages: the other half of ct_message.h. What the kernel insists on (which
  * attributes it takes at creation only, how NAT must be given) is said where it is obeyed.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* See ct_filter.h. Runs for every event that the kernel's own filter let through. */
 #include <errno.h>
 #include <netinet/in.h>

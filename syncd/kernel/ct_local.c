@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * See ct_local.h. A change is answered by reading all addresses anew: they are few, change seldom,
  * and no notification can then be missed for good.

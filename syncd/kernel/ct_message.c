@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Reads ctnetlink messages. This runs for every event of the kernel, so it walks each attribute
  * once and copies it to where it belongs; docs/adr/0003-libmnl.md says why no library does it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The conntrack sink. The kernel carries a batch out inside send(2), so its answers are there when
  * send returns: an operation goes through its steps (ct_step.h) in as many batches as it needs,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The conntrack source: one socket for events (many messages a system call, the kernel's own
  * filter in front), one for dumps, one that watches the box's addresses, and a timer, all behind
@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,19 +21,21 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "syncd/kernel/ct_bpf.h"
+#include "syncd/kernel/ct_dump.h"
 #include "syncd/kernel/ct_local.h"
 #include "syncd/kernel/ct_message.h"
 #include "syncd/kernel/ct_pace.h"
+#include "syncd/kernel/ct_recent.h"
 #include "syncd/kernel/ct_socket.h"
 #include "syncd/kernel/ct_source.h"
 
 enum {
 	BURST = 64,	       /* messages a system call */
 	MESSAGE_BYTES = 2048,  /* an event is far smaller; a longer one is counted as lost */
-	DUMP_BYTES = 32768,    /* netlink never makes a larger part of a dump */
 	DUMP_SHARE = 4,	       /* of the budget, at least, while a dump runs */
 	LOCAL_EVERY = 64,      /* turns between looks at the addresses while busy */
-	DUMP_RCVBUF = 1 << 20, /* of the dump's socket */
+	ASK_TIMEOUT_MS = 1000, /* the kernel answers at once */
+	EARLY_BITS = 1 << 20,
 };
 
 struct ct_source {
@@ -41,20 +44,25 @@ struct ct_source {
 	struct ct_config config;
 	struct ct_filter *filter;
 	struct ct_local *local;
-	struct ct_socket events, dump;
+	struct ct_socket events, ask;
+	struct ct_dump dump;
 	struct ct_pace pace;
 	struct ct_source_stats stats;
 	int epoll_fd, timer_fd;
 	uint32_t own_portid;
 	enum source_listen listening;
-	bool dumping;
-	bool dump_interrupted;
-	uint32_t dump_seq;
+	uint32_t ask_seq;
 	unsigned turn;
+	uint64_t early[EARLY_BITS / 64]; /* by key hash: see remember_early */
 	struct mmsghdr headers[BURST];
 	struct iovec parts[BURST];
 	uint8_t bursts[BURST][MESSAGE_BYTES] __attribute__((aligned(8)));
-	uint8_t dump_part[DUMP_BYTES] __attribute__((aligned(8)));
+};
+
+struct asked { /* for on_asked */
+	const uint8_t *label_mask;
+	struct ct_record *record;
+	bool got;
 };
 
 static struct ct_source *of(struct source *s)
@@ -83,10 +91,105 @@ static void on_overrun(struct ct_source *s)
 	s->to.on_overrun(s->to.ctx);
 }
 
+/*
+ * An event carries a part once, when it changes. One that is not ripe yet may carry what the flow
+ * keeps (its master, labels set by the first packet's rules, the SYN proxy's numbers): such flows
+ * are remembered, as bits of a hash, and asked for in full when they ripen. A bit that stands for
+ * another flow costs a question.
+ */
+static uint64_t *early_word(struct ct_source *s, const struct flow_key *k, uint64_t *bit)
+{
+	uint64_t hash = ct_recent_hash(k);
+
+	*bit = 1ull << (hash % 64);
+	return &s->early[(hash >> 8) % (EARLY_BITS / 64)];
+}
+
+static void remember_early(struct ct_source *s, const struct flow_key *k)
+{
+	uint64_t bit;
+
+	*early_word(s, k, &bit) |= bit;
+}
+
+static bool recall_early(struct ct_source *s, const struct flow_key *k)
+{
+	uint64_t bit, *word = early_word(s, k, &bit);
+	bool was = *word & bit;
+
+	*word &= ~bit;
+	return was;
+}
+
+static bool has_states(uint8_t l4proto)
+{
+	return l4proto == IPPROTO_TCP || l4proto == IPPROTO_SCTP || l4proto == IPPROTO_DCCP;
+}
+
+static int on_asked(void *ctx, const struct nlmsghdr *nlh)
+{
+	struct asked *a = ctx;
+
+	if (ct_message_parse(nlh, a->label_mask, a->record) < 0)
+		return -EBADMSG;
+	a->got = true;
+	return 0;
+}
+
+/* Reads all of a flow from the kernel. Returns false where it is gone. */
+static bool ask_for(struct ct_source *s, const struct flow_key *k, struct ct_record *out)
+{
+	uint8_t buf[CT_MESSAGE_MAX];
+	struct ct_batch b = {.buf = buf, .seq = ++s->ask_seq};
+	struct asked a = {s->config.label_mask, out, false};
+
+	s->stats.asked++;
+	ct_message_get(&b, k);
+	ct_message_want_ack(&b, 0);
+	return ct_socket_ask(&s->ask, buf, b.len, ASK_TIMEOUT_MS, on_asked, &a) == 0 && a.got &&
+	       flow_key_equal(&out->flow.key, k);
+}
+
+/* A change of a flow that is ripe: completed where the parts that came would not do. */
+static void on_update(struct ct_source *s, struct ct_record *r)
+{
+	bool stateless = has_states(r->flow.key.l4proto) && !(r->parts & FLOW_PART_STATE);
+	struct flow_key key = r->flow.key;
+
+	if (recall_early(s, &key) || stateless) {
+		if (!ask_for(s, &key, r))
+			return; /* gone: its destroy follows */
+		r->parts = FLOW_PART_ALL;
+		if (!ct_filter_ripe(s->filter, &r->flow, r->parts))
+			return;
+	}
+	s->to.on_event(s->to.ctx, FLOW_UPDATE, &r->flow, r->parts, false);
+}
+
+static void on_unripe(struct ct_source *s, const struct ct_record *r, unsigned carried)
+{
+	s->stats.unripe++;
+	if (carried & CT_BPF_KEEPSAKES)
+		remember_early(s, &r->flow.key);
+}
+
+static void on_change(struct ct_source *s, struct ct_record *r, bool is_new)
+{
+	unsigned carried = r->parts;
+
+	/* A mark of zero is not written; what a new flow does not carry it does not have. */
+	r->parts = is_new ? FLOW_PART_ALL : carried | FLOW_PART_MARK;
+	if (!ct_filter_ripe(s->filter, &r->flow, r->parts))
+		on_unripe(s, r, carried);
+	else if (is_new)
+		s->to.on_event(s->to.ctx, FLOW_NEW, &r->flow, r->parts, false);
+	else
+		on_update(s, r);
+}
+
 static void on_message(struct ct_source *s, const struct nlmsghdr *nlh)
 {
 	struct ct_record r;
-	enum flow_event what;
 	bool destroy = ct_message_is_destroy(nlh);
 
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK)
@@ -107,19 +210,11 @@ static void on_message(struct ct_source *s, const struct nlmsghdr *nlh)
 		s->stats.left_out++;
 		return;
 	}
-	if (destroy) {
+	if (destroy)
 		s->to.on_event(s->to.ctx, FLOW_DESTROY, &r.flow, r.parts,
 			       ct_message_is_live(nlh, &r));
-		return;
-	}
-	what = ct_message_is_new(nlh) ? FLOW_NEW : FLOW_UPDATE;
-	/* A mark of zero is not written; what a new flow does not carry it does not have. */
-	r.parts = what == FLOW_NEW ? FLOW_PART_ALL : r.parts | FLOW_PART_MARK;
-	if (!ct_filter_ripe(s->filter, &r.flow, r.parts)) {
-		s->stats.unripe++;
-		return;
-	}
-	s->to.on_event(s->to.ctx, what, &r.flow, r.parts, false);
+	else
+		on_change(s, &r, ct_message_is_new(nlh));
 }
 
 static void on_datagram(struct ct_source *s, const void *buf, size_t len, bool cut)
@@ -172,20 +267,9 @@ static int watch(struct ct_source *s, int op, int fd, uint32_t what)
 	return epoll_ctl(s->epoll_fd, op, fd, &e) < 0 ? -errno : 0;
 }
 
-static void end_dump(struct ct_source *s, int err)
+static void on_record(void *ctx, const struct nlmsghdr *nlh)
 {
-	(void)watch(s, EPOLL_CTL_DEL, s->dump.fd, 0);
-	/* What a failed dump left behind must not be taken for the next one's. */
-	ct_socket_close(&s->dump);
-	s->dumping = false;
-	s->stats.dumps++;
-	if (err == 0 && s->dump_interrupted)
-		err = -EINTR;
-	s->to.on_dump_end(s->to.ctx, err);
-}
-
-static void on_record(struct ct_source *s, const struct nlmsghdr *nlh)
-{
+	struct ct_source *s = ctx;
 	struct ct_record r;
 
 	s->stats.dump_records++;
@@ -199,81 +283,30 @@ static void on_record(struct ct_source *s, const struct nlmsghdr *nlh)
 		s->to.on_dump(s->to.ctx, &r.flow);
 }
 
-/* Returns true once the dump has ended; counts records in *done. */
-static bool take_part(struct ct_source *s, size_t bytes, unsigned *done)
+static unsigned read_dump(struct ct_source *s, unsigned budget)
 {
-	const struct nlmsghdr *nlh = (const void *)s->dump_part;
-	int left = (int)bytes;
+	int err = 0;
+	unsigned done = ct_dump_read(&s->dump, budget, on_record, s, &err);
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_seq != s->dump_seq)
-			continue;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			s->dump_interrupted = true;
-		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
-			int32_t err = 0;
-
-			if (nlh->nlmsg_len >= NLMSG_HDRLEN + sizeof(err))
-				memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
-			end_dump(s, err);
-			return true;
-		}
-		if (nlh->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK) {
-			on_record(s, nlh);
-			(*done)++;
-		}
+	/* Its socket is closed now, and so out of the epoll descriptor. */
+	if (!s->dump.running) {
+		s->stats.dumps++;
+		s->to.on_dump_end(s->to.ctx, err);
 	}
-	return false;
-}
-
-static int read_dump(struct ct_source *s, unsigned budget)
-{
-	unsigned done = 0;
-
-	while (s->dumping && done < budget) {
-		ssize_t n = recv(s->dump.fd, s->dump_part, sizeof(s->dump_part), MSG_DONTWAIT);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		if (n < 0)
-			end_dump(s, -errno);
-		else if (take_part(s, (size_t)n, &done))
-			break;
-	}
-	return (int)done;
+	return done;
 }
 
 static int source_dump(struct source *base)
 {
 	struct ct_source *s = of(base);
-	struct {
-		struct nlmsghdr nlh;
-		struct nfgenmsg gen;
-	} ask = {
-		.nlh = {.nlmsg_len = sizeof(ask),
-			.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.gen = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0},
-	};
-	int err;
+	int err = ct_dump_begin(&s->dump);
 
-	if (s->dumping)
-		return -EBUSY;
-	err = ct_socket_open(&s->dump, NETLINK_NETFILTER);
 	if (err)
 		return err;
-	(void)ct_socket_set_rcvbuf(&s->dump, DUMP_RCVBUF);
-	ask.nlh.nlmsg_seq = ++s->dump_seq;
-	err = ct_socket_send(&s->dump, &ask, sizeof(ask));
-	if (err == 0)
-		err = watch(s, EPOLL_CTL_ADD, s->dump.fd, EPOLLIN);
-	if (err) {
-		ct_socket_close(&s->dump);
-		return err;
-	}
-	s->dump_interrupted = false;
-	s->dumping = true;
-	return 0;
+	err = watch(s, EPOLL_CTL_ADD, s->dump.socket.fd, EPOLLIN);
+	if (err)
+		ct_dump_fini(&s->dump);
+	return err;
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -295,9 +328,10 @@ static void set_busy(struct ct_source *s, bool busy)
 static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 {
 	struct ct_source *s = of(base);
-	unsigned for_dump = s->dumping ? budget / DUMP_SHARE : 0;
+	unsigned for_dump = s->dump.running ? budget / DUMP_SHARE : 0;
 	uint64_t expired;
-	int events, records = 0;
+	unsigned records = 0;
+	int events;
 
 	if (s->pace.busy) {
 		s->stats.busy_turns++;
@@ -308,11 +342,11 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 	events = read_events(s, budget - for_dump);
 	if (events < 0)
 		return events;
-	if (s->dumping)
+	if (s->dump.running)
 		records = read_dump(s, budget - (unsigned)events);
 	if (s->config.poll_us && ct_pace_turn(&s->pace, now_us, (unsigned)events))
 		set_busy(s, s->pace.busy);
-	return events + records;
+	return events + (int)records;
 }
 
 static int source_listen(struct source *base, enum source_listen what)
@@ -352,8 +386,9 @@ static void source_free(struct source *base)
 
 	if (!s)
 		return;
-	ct_socket_close(&s->dump);
+	ct_dump_fini(&s->dump);
 	ct_socket_close(&s->events);
+	ct_socket_close(&s->ask);
 	ct_local_close(s->local);
 	ct_filter_free(s->filter);
 	if (s->timer_fd >= 0)
@@ -390,7 +425,7 @@ static int open_events(struct ct_source *s)
 		return (int)got;
 	s->stats.rcvbuf_bytes = (uint64_t)got;
 	/* Saves time only: what it would drop is dropped here too. */
-	(void)ct_socket_filter(&s->events, program, count);
+	s->stats.kernel_filter = ct_socket_filter(&s->events, program, count) == 0;
 	return 0;
 }
 
@@ -422,7 +457,8 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 	s->to = *events;
 	s->config = *c;
 	s->own_portid = own_portid;
-	s->epoll_fd = s->timer_fd = s->events.fd = s->dump.fd = -1;
+	s->epoll_fd = s->timer_fd = s->events.fd = s->ask.fd = -1;
+	ct_dump_init(&s->dump);
 	for (int i = 0; i < BURST; i++) {
 		s->parts[i] = (struct iovec){s->bursts[i], MESSAGE_BYTES};
 		s->headers[i].msg_hdr = (struct msghdr){.msg_iov = &s->parts[i], .msg_iovlen = 1};
@@ -431,6 +467,8 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 	s->config.ignore = NULL; /* the filter has its own copies */
 	s->config.zones = NULL;
 	err = s->filter ? open_events(s) : -ENOMEM;
+	if (err == 0)
+		err = ct_socket_open(&s->ask, NETLINK_NETFILTER);
 	if (err == 0)
 		err = ct_local_open(s->filter, &s->local);
 	if (err == 0)

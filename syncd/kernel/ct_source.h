@@ -7,17 +7,18 @@
 #include "syncd/kernel/kernel.h"
 
 struct ct_source_stats {
-	uint64_t events;       /* read from the event socket */
-	uint64_t own;	       /* of them caused by our sink */
-	uint64_t left_out;     /* by protocol, zone or address */
-	uint64_t unripe;       /* not yet as far as configured */
-	uint64_t malformed;    /* named no flow */
-	uint64_t overruns;     /* times that the kernel lost events for want of buffer */
-	uint64_t dumps;	       /* dumps ended, however */
-	uint64_t dump_records; /* records read from dumps */
-	uint64_t restored;     /* early events' parts given to the flow when it became ripe */
-	uint64_t rcvbuf_bytes; /* of the event socket, now */
-	uint64_t busy_turns;   /* polls while polling instead of waiting */
+	uint64_t events;	/* read from the event socket */
+	uint64_t own;		/* of them caused by our sink */
+	uint64_t left_out;	/* by protocol, zone or address */
+	uint64_t unripe;	/* not yet as far as configured (most never leave the kernel) */
+	uint64_t malformed;	/* named no flow */
+	uint64_t overruns;	/* times that the kernel lost events for want of buffer */
+	uint64_t dumps;		/* dumps ended, however */
+	uint64_t dump_records;	/* records read from dumps */
+	uint64_t asked;		/* flows read in full because events had told too little */
+	uint64_t rcvbuf_bytes;	/* of the event socket, now */
+	uint64_t kernel_filter; /* 1: the kernel took ours */
+	uint64_t busy_turns;	/* polls while polling instead of waiting */
 };
 
 /*

@@ -15,8 +15,8 @@ enum flow_event { FLOW_NEW, FLOW_UPDATE, FLOW_DESTROY };
 struct source_events {
 	/*
 	 * An event. FLOW_UPDATE may carry only some parts (enum flow_part): the others hold
-	 * defaults. The first one of a flow may be an UPDATE that lacks only parts which the flow
-	 * does not have; one without FLOW_PART_STATE of a flow never seen tells too little to keep.
+	 * defaults. The first one of a flow may be such an UPDATE; it then lacks only parts that
+	 * the flow does not have.
 	 * live: a destroy of a flow whose state and time left say that it did not end by itself
 	 * (docs/design.md, masquerade). Destroys of flows never reported come too.
 	 */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* See netns.h. Commands of iproute2 do what is rare; setns and /proc do the rest. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What ct_probe finds in namespaces made to have or lack it, and the watching of own addresses. */
 #include <check.h>
 #include <errno.h>

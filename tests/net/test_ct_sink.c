@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The conntrack sink against a real kernel: each test runs in a namespace of its own. */
 #include <check.h>
 #include <errno.h>

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What must hold at every step. It reads all that nodes send and apply, keeps its own model of each
+ * stream and of each standby's table, and holds the engines against them:
+ *   numbers   data is numbered without gaps, only the active speaks for a group
+ *   nonce     no (session, kind, counter) is sealed twice with different bytes
+ *   mtu       no data longer than the wire carries
+ *   stream    what the active's digest says has changed is what its datagrams say
+ *   order     a standby applies each datagram once, in order, as it was sent, none from before its
+ * time term      data of a lower term is not applied model     a standby's table is what it
+ * applied; a range removes only once the active is complete prefix    a standby that says equal has
+ * the active's table as of the counter it has applied return    a flow that the active has said is
+ * gone does not come back in its term memory    what a table holds is bounded
+ */
+#ifndef TESTS_SIM_CHECK_H
+#define TESTS_SIM_CHECK_H
+
+#include "tests/sim/sim_node.h"
+
+struct sim_check;
+
+struct sim_check_io {
+	/* The first violation ends the story. */
+	void (*violation)(void *ctx, const struct sim_node *n, const char *invariant,
+			  const char *text);
+	void *ctx;
+};
+
+struct sim_check_config {
+	const struct group_key *key; /* borrowed */
+	uint32_t groups;
+	size_t mtu;
+	size_t memory_max; /* of one table */
+};
+
+struct sim_check *sim_check_new(struct sim_clock *clock, const struct sim_check_config *cfg,
+				const struct sim_check_io *io);
+void sim_check_free(struct sim_check *c);
+
+/* To be called by sim_node's callbacks of the same names. */
+void sim_check_on_start(struct sim_check *c, struct sim_node *n);
+void sim_check_on_send(struct sim_check *c, struct sim_node *n, const uint8_t *dgram, size_t len);
+void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from, uint64_t session,
+			  uint64_t counter, const uint8_t *payload, size_t len);
+void sim_check_after(struct sim_check *c, struct sim_node *n);
+
+/* Somebody has had his hands in this standby's table: what it says of itself is not held against it
+ * until it is right again. */
+void sim_check_tampered(struct sim_check *c, struct sim_node *n, uint32_t group);
+
+/* A table's digest, counted anew from its flows. */
+uint64_t sim_check_digest(const struct sim_check *c, const struct table *t);
+
+/* All that was sent so far, by everybody. */
+struct sim_check_totals {
+	uint64_t data, puts, dels, put_bytes, ranges, range_puts, range_bytes, digests, checks;
+	uint64_t applied, prefixes; /* how often equality was held against the model */
+};
+const struct sim_check_totals *sim_check_totals(const struct sim_check *c);
+
+/* A number that depends on every datagram sent and its time: alike for two runs of one seed. */
+uint64_t sim_check_trace(const struct sim_check *c);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * After agreement: what it costs to keep, to move and to mend. An idle cluster sends no data; a
+ * takeover between equal nodes sends no flow; an emptied kernel is filled from its own box's table;
+ * what repair sends is in proportion to what differed.
+ */
+#include <inttypes.h>
+
+#include "tests/sim/sim_world.h"
+
+#define AGREE_US (25 * S_US)
+#define IDLE_US	 (2500 * MS_US)
+
+/*
+ * Flows that one differing flow may bring along: those of its leaf, which is asked for whole once
+ * it is expected to hold REPAIR_LEAF_FLOWS, or of one datagram's range; with room for unlucky ones.
+ */
+enum { LEAF_MOST = 6 * REPAIR_LEAF_FLOWS };
+
+static void idle(struct sim_world *w)
+{
+	const struct sim_check_totals *now = sim_check_totals(w->check);
+	struct sim_check_totals before = *now;
+
+	sim_trace(w, "---- epilogue: idle");
+	sim_world_pass(w, IDLE_US);
+	if (now->puts != before.puts || now->range_puts != before.range_puts ||
+	    now->digests != before.digests)
+		sim_fail(w, 0, "idle",
+			 "an idle cluster sent %" PRIu64 " flows, %" PRIu64 " answers of digests",
+			 now->puts - before.puts, now->digests - before.digests);
+}
+
+static void takeover(struct sim_world *w)
+{
+	const struct sim_check_totals *now = sim_check_totals(w->check);
+	struct sim_check_totals before = *now;
+	uint32_t g = (uint32_t)sim_rng_range(&w->rng, 1, w->groups);
+	unsigned from = sim_world_holder(w, g), to = sim_world_other(w, from);
+
+	if (to == w->nodes)
+		return;
+	sim_trace(w, "---- epilogue: group %u from n%u to n%u", g, from + 1, to + 1);
+	if (sim_rng_chance(&w->rng, 500)) {
+		sim_world_hold(w, from, g, false);
+		sim_world_pass(w, sim_rng_below(&w->rng, 200 * MS_US));
+		sim_world_hold(w, to, g, true);
+	} else {
+		sim_world_hold(w, to, g, true);
+		sim_world_pass(w, sim_rng_below(&w->rng, 200 * MS_US));
+		sim_world_hold(w, from, g, false);
+	}
+	sim_world_wait_agreement(w, "a takeover between equals", AGREE_US);
+	if (now->puts != before.puts)
+		sim_fail(w, to, "takeover", "between equal nodes it sent %" PRIu64 " flows",
+			 now->puts - before.puts);
+}
+
+static unsigned some_standby(struct sim_world *w, uint32_t g)
+{
+	return sim_world_other(w, sim_world_holder(w, g));
+}
+
+static void flushed_kernel(struct sim_world *w)
+{
+	const struct sim_check_totals *now = sim_check_totals(w->check);
+	struct sim_check_totals before = *now;
+	unsigned n = some_standby(w, 1);
+
+	for (uint32_t g = 1; g <= w->groups; g++)
+		if (n == w->nodes || w->holders[g - 1] & 1u << n)
+			return;
+	sim_trace(w, "---- epilogue: conntrack -F on n%u", n + 1);
+	sim_kernel_flush(sim_node_kernel(w->node[n], FLOW_CONNTRACK));
+	sim_kernel_flush(sim_node_kernel(w->node[n], FLOW_IPVS));
+	sim_world_wait_agreement(w, "a standby's kernel was emptied", AGREE_US);
+	if (now->puts != before.puts)
+		sim_fail(w, n, "refill", "the wire carried %" PRIu64 " flows",
+			 now->puts - before.puts);
+}
+
+/* One change of the clients, after which the active sends a check. */
+static void nudge(struct sim_world *w, uint32_t g)
+{
+	const struct sim_traffic_stats *t = sim_traffic_stats(w->traffic);
+	uint64_t before = t->opened + t->changed;
+
+	for (unsigned i = 0; i < 50 && t->opened + t->changed == before; i++)
+		sim_traffic_step(w->traffic, g, 1);
+}
+
+static void divergence(struct sim_world *w)
+{
+	const struct sim_check_totals *now = sim_check_totals(w->check);
+	struct sim_check_totals before = *now;
+	uint32_t g = (uint32_t)sim_rng_range(&w->rng, 1, w->groups);
+	unsigned n = some_standby(w, g), differ;
+	uint64_t sent, most;
+
+	if (n == w->nodes)
+		return;
+	differ = sim_world_tamper(w, n, g, (unsigned)sim_rng_range(&w->rng, 1, 12));
+	sim_trace(w, "---- epilogue: %u flows of n%u's table altered", differ, n + 1);
+	nudge(w, g);
+	sim_world_wait_agreement(w, "a standby's table was altered", AGREE_US);
+	sent = now->range_puts - before.range_puts;
+	most = (uint64_t)differ * LEAF_MOST;
+	if (sent > most)
+		sim_fail(w, n, "proportion", "%u flows differed, repair sent %" PRIu64, differ,
+			 sent);
+}
+
+/* A standby hears nothing for longer than its peers live, while little changes. */
+static void missed_some(struct sim_world *w)
+{
+	const struct sim_check_totals *now = sim_check_totals(w->check);
+	const struct sim_traffic_stats *t = sim_traffic_stats(w->traffic);
+	struct sim_check_totals before;
+	uint32_t g = (uint32_t)sim_rng_range(&w->rng, 1, w->groups);
+	unsigned n = some_standby(w, g);
+	uint64_t changes, sent;
+
+	if (n == w->nodes)
+		return;
+	sim_trace(w, "---- epilogue: n%u misses some changes", n + 1);
+	for (unsigned i = 0; i < w->nodes; i++)
+		if (i != n) {
+			sim_net_cut(w->net, i, n);
+			sim_net_cut(w->net, n, i);
+		}
+	sim_world_pass(w, PEER_DEAD_US + 500 * MS_US);
+	changes = t->opened + t->changed + t->closed;
+	sim_traffic_step(w->traffic, g, (unsigned)sim_rng_range(&w->rng, 1, 10));
+	changes = t->opened + t->changed + t->closed - changes;
+	sim_world_pass(w, 500 * MS_US);
+	sim_net_join_all(w->net);
+	before = *now;
+	sim_world_wait_agreement(w, "a standby missed some changes", AGREE_US);
+	sent = now->range_puts - before.range_puts;
+	if (sent > (changes + 1) * LEAF_MOST)
+		sim_fail(w, n, "proportion",
+			 "%" PRIu64 " changes were missed, repair sent %" PRIu64 " flows", changes,
+			 sent);
+}
+
+void sim_epilogue(struct sim_world *w)
+{
+	static void (*const part[])(struct sim_world * w) = {idle, takeover, flushed_kernel,
+							     divergence, missed_some};
+
+	for (size_t i = 0; i < sizeof part / sizeof part[0] && !w->result->failed; i++)
+		if (sim_rng_chance(&w->rng, 300))
+			part[i](w);
+}

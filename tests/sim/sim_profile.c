@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of profiles. */
+#include "tests/sim/sim_profile.h"
+
+#include <string.h>
+
+#include "tests/sim/sim_rng.h"
+
+const struct sim_profile sim_profiles[] = {
+	{
+		.name = "calm",
+		.share = 4,
+		.nodes = {2, 4},
+		.groups = {1, 3},
+		.flows = {20, 200},
+		.things = 6,
+		.storm_s = {3, 8},
+		.kept = true,
+	},
+	{
+		.name = "loss",
+		.share = 16,
+		.nodes = {2, 5},
+		.groups = {1, 2},
+		.flows = {20, 200},
+		.things = 8,
+		.storm_s = {3, 8},
+		.faults_per_s = 1,
+		.loss = {5, 400},
+		.mess = {0, 100},
+		.fault = {[FAULT_WEATHER] = 4, [FAULT_STORM] = 2},
+	},
+	{
+		.name = "partition",
+		.share = 12,
+		.nodes = {2, 5},
+		.groups = {1, 3},
+		.flows = {20, 150},
+		.things = 6,
+		.storm_s = {4, 12},
+		.faults_per_s = 1,
+		.loss = {0, 50},
+		.mess = {0, 20},
+		.fault = {[FAULT_ISOLATE] = 3,
+			  [FAULT_ONE_WAY] = 4,
+			  [FAULT_HALVES] = 3,
+			  [FAULT_SWITCH] = 1},
+	},
+	{
+		.name = "split",
+		.share = 10,
+		.nodes = {2, 5},
+		.groups = {1, 2},
+		.flows = {20, 150},
+		.things = 6,
+		.storm_s = {4, 12},
+		.faults_per_s = 1,
+		.loss = {0, 20},
+		.mess = {0, 20},
+		.fault = {[FAULT_SPLIT_BRAIN] = 5, [FAULT_ONE_WAY] = 1, [FAULT_KILL] = 1},
+	},
+	{
+		.name = "crash",
+		.share = 12,
+		.nodes = {2, 5},
+		.groups = {1, 3},
+		.flows = {20, 150},
+		.things = 6,
+		.storm_s = {4, 12},
+		.faults_per_s = 1,
+		.loss = {0, 30},
+		.mess = {0, 20},
+		.fault = {[FAULT_CRASH] = 4, [FAULT_KILL] = 5, [FAULT_PAUSE] = 2},
+	},
+	{
+		.name = "roles",
+		.share = 12,
+		.nodes = {2, 4},
+		.groups = {1, 4},
+		.flows = {20, 150},
+		.things = 6,
+		.storm_s = {4, 10},
+		.faults_per_s = 2,
+		.loss = {0, 100},
+		.mess = {0, 30},
+		.fault = {[FAULT_SWITCH] = 4,
+			  [FAULT_SWITCH_RUSHED] = 3,
+			  [FAULT_HANDOVER] = 4,
+			  [FAULT_IDLE] = 2},
+	},
+	{
+		.name = "planned",
+		.share = 6,
+		.nodes = {2, 4},
+		.groups = {1, 2},
+		.flows = {20, 150},
+		.things = 6,
+		.storm_s = {5, 10},
+		.loss = {0, 50},
+		.mess = {0, 20},
+		.faults_per_s = 1,
+		.kept = true,
+		.fault = {[FAULT_HANDOVER] = 1},
+	},
+	{
+		.name = "kernel",
+		.share = 12,
+		.nodes = {2, 4},
+		.groups = {1, 3},
+		.flows = {20, 200},
+		.things = 10,
+		.storm_s = {3, 10},
+		.faults_per_s = 2,
+		.loss = {0, 20},
+		.fault = {[FAULT_FLUSH] = 2,
+			  [FAULT_NIBBLE] = 3,
+			  [FAULT_OVERRUN] = 4,
+			  [FAULT_REFUSE] = 2,
+			  [FAULT_FULL] = 2,
+			  [FAULT_INTERRUPT] = 2,
+			  [FAULT_RECONCILE] = 2,
+			  [FAULT_SWITCH] = 1},
+	},
+	{
+		.name = "hostile",
+		.share = 10,
+		.nodes = {2, 5},
+		.groups = {1, 2},
+		.flows = {20, 100},
+		.things = 6,
+		.storm_s = {4, 10},
+		.faults_per_s = 1,
+		.loss = {0, 100},
+		.mess = {20, 200},
+		.replay = 300,
+		.fault = {[FAULT_WALL_JUMP] = 4,
+			  [FAULT_KILL] = 3,
+			  [FAULT_CRASH] = 2,
+			  [FAULT_SWITCH] = 2,
+			  [FAULT_TAMPER] = 2},
+	},
+	{
+		.name = "slow",
+		.share = 8,
+		.nodes = {3, 5},
+		.groups = {1, 2},
+		.flows = {50, 300},
+		.things = 20,
+		.storm_s = {4, 10},
+		.faults_per_s = 1,
+		.loss = {0, 30},
+		.fault = {[FAULT_SLOW] = 4, [FAULT_PAUSE] = 3, [FAULT_STORM] = 2, [FAULT_KILL] = 1},
+	},
+	{
+		.name = "chaos",
+		.share = 16,
+		.nodes = {2, 6},
+		.groups = {1, 4},
+		.flows = {10, 150},
+		.things = 8,
+		.storm_s = {4, 12},
+		.faults_per_s = 3,
+		.loss = {0, 200},
+		.mess = {0, 50},
+		.replay = 50,
+		.fault = {2, 3, 2, 2, 2, 3, 2, 2, 1, 2, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 2, 1},
+	},
+	{
+		.name = "crowd",
+		.share = 3,
+		.nodes = {8, 16},
+		.groups = {1, 4},
+		.flows = {10, 60},
+		.things = 4,
+		.storm_s = {3, 6},
+		.faults_per_s = 2,
+		.loss = {0, 50},
+		.mess = {0, 20},
+		.fault = {[FAULT_ISOLATE] = 2,
+			  [FAULT_KILL] = 2,
+			  [FAULT_CRASH] = 2,
+			  [FAULT_SWITCH] = 2,
+			  [FAULT_WEATHER] = 1},
+	},
+	{
+		.name = "big",
+		.share = 1,
+		.nodes = {2, 3},
+		.groups = {1, 1},
+		.flows = {4000, 12000},
+		.things = 200,
+		.storm_s = {3, 5},
+		.faults_per_s = 1,
+		.loss = {0, 20},
+		.fault = {[FAULT_KILL] = 2,
+			  [FAULT_ISOLATE] = 2,
+			  [FAULT_SWITCH] = 1,
+			  [FAULT_FLUSH] = 1},
+	},
+};
+const size_t sim_profile_count = sizeof sim_profiles / sizeof sim_profiles[0];
+
+const struct sim_profile *sim_profile_find(const char *name)
+{
+	for (size_t i = 0; i < sim_profile_count; i++)
+		if (strcmp(sim_profiles[i].name, name) == 0)
+			return &sim_profiles[i];
+	return NULL;
+}
+
+const struct sim_profile *sim_profile_of(uint64_t seed)
+{
+	uint16_t weight[sizeof sim_profiles / sizeof sim_profiles[0]];
+	struct sim_rng r;
+
+	sim_rng_init(&r, seed, 0);
+	for (size_t i = 0; i < sim_profile_count; i++)
+		weight[i] = sim_profiles[i].share;
+	return &sim_profiles[sim_rng_weighted(&r, weight, sim_profile_count)];
+}
