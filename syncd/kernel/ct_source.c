@@ -36,7 +36,11 @@ enum {
 	LOCAL_EVERY = 64,      /* turns between looks at the addresses while busy */
 	ASK_TIMEOUT_MS = 1000, /* the kernel answers at once */
 	EARLY_BITS = 1 << 20,
+	YOUNG_ASKS_PER_MS = 2, /* a hundredth of a processor */
 };
+
+/* No flow is longer than this on the way to being ripe (SYN_SENT: the kernel's default timeout). */
+#define YOUNG_US (120 * S_US)
 
 struct ct_source {
 	struct source base;
@@ -52,6 +56,10 @@ struct ct_source {
 	uint32_t own_portid;
 	enum source_listen listening;
 	uint32_t ask_seq;
+	bool rejoined;		 /* hears all events, since after the last turn */
+	uint64_t young_until_us; /* there may be flows whose begin was not heard */
+	uint64_t asks_us;	 /* when asks_left was counted */
+	uint64_t asks_left;
 	unsigned turn;
 	uint64_t early[EARLY_BITS / 64]; /* by key hash: see remember_early */
 	struct mmsghdr headers[BURST];
@@ -150,13 +158,43 @@ static bool ask_for(struct ct_source *s, const struct flow_key *k, struct ct_rec
 	       flow_key_equal(&out->flow.key, k);
 }
 
+/*
+ * After the subscription began, changes of flows come whose begin nobody heard. They are completed
+ * too, as long as such flows may be about and at a bounded rate: the rest is the reconcile's.
+ */
+static bool ask_of_young(struct ct_source *s)
+{
+	if (s->young_until_us == 0 || s->asks_left == 0)
+		return false;
+	s->asks_left--;
+	return true;
+}
+
+static void grow_older(struct ct_source *s, uint64_t now_us)
+{
+	if (s->rejoined) {
+		s->rejoined = false;
+		s->young_until_us = now_us + YOUNG_US;
+	}
+	if (s->young_until_us == 0)
+		return;
+	if (now_us >= s->young_until_us)
+		s->young_until_us = 0;
+	if (now_us - s->asks_us >= MS_US) {
+		s->asks_left = YOUNG_ASKS_PER_MS * ((now_us - s->asks_us) / MS_US);
+		if (s->asks_left > 1000 * YOUNG_ASKS_PER_MS)
+			s->asks_left = 1000 * YOUNG_ASKS_PER_MS;
+		s->asks_us = now_us;
+	}
+}
+
 /* A change of a flow that is ripe: completed where the parts that came would not do. */
 static void on_update(struct ct_source *s, struct ct_record *r)
 {
 	bool stateless = has_states(r->flow.key.l4proto) && !(r->parts & FLOW_PART_STATE);
 	struct flow_key key = r->flow.key;
 
-	if (recall_early(s, &key) || stateless) {
+	if (recall_early(s, &key) || stateless || ask_of_young(s)) {
 		if (!ask_for(s, &key, r))
 			return; /* gone: its destroy follows */
 		r->parts = FLOW_PART_ALL;
@@ -333,6 +371,7 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 	unsigned records = 0;
 	int events;
 
+	grow_older(s, now_us);
 	if (s->pace.busy) {
 		s->stats.busy_turns++;
 		(void)!read(s->timer_fd, &expired, sizeof(expired));
@@ -371,6 +410,7 @@ static int source_listen(struct source *base, enum source_listen what)
 		if (err)
 			return err;
 	}
+	s->rejoined |= s->listening != SOURCE_ALL && what == SOURCE_ALL;
 	s->listening = what;
 	return 0;
 }
