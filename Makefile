@@ -74,8 +74,10 @@ cov:
 	gcov -o build/cov $$(find build/cov -name '*.gcno') >build/cov/gcov.log 2>&1 || true
 	@tests/lint/coverage.sh build/cov
 
-compile_commands.json: $(MAKEFILE_LIST)
-	@tests/lint/compile-commands.py '$(CFLAGS)' >$@
+compile_commands.json: export COMPILE_FLAGS = $(CFLAGS)
+.PHONY: compile_commands.json
+compile_commands.json:
+	@tests/lint/compile-commands.py >$@
 
 clean:
 	rm -rf build compile_commands.json

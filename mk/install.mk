@@ -1,4 +1,29 @@
-# Installation below $(DESTDIR)$(PREFIX).
+# Installation below $(DESTDIR)$(PREFIX); configuration and units where the system looks for them.
+SBINDIR     ?= $(PREFIX)/sbin
+LIBEXECDIR  ?= $(PREFIX)/libexec/syncd
+MANDIR      ?= $(PREFIX)/share/man
+DOCDIR      ?= $(PREFIX)/share/doc/syncd
+SYSCONFDIR  ?= /etc
+UNITDIR     ?= /usr/lib/systemd/system
+SYSCTLDIR   ?= /usr/lib/sysctl.d
+MODLOADDIR  ?= /usr/lib/modules-load.d
+OCFDIR      ?= /usr/lib/ocf/resource.d/syncd
+COMPDIR     ?= $(PREFIX)/share/bash-completion/completions
+
 install: all
-	install -D -m 755 $(B)/syncd $(DESTDIR)$(PREFIX)/sbin/syncd
-	install -D -m 755 $(B)/syncctl $(DESTDIR)$(PREFIX)/sbin/syncctl
+	install -d -m 755 $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)
+	install -d -m 700 $(DESTDIR)$(SYSCONFDIR)/syncd/keys
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	install -m 755 dist/keepalived/syncd-notify $(DESTDIR)$(LIBEXECDIR)
+	install -D -m 755 dist/ocf/syncd $(DESTDIR)$(OCFDIR)/syncd
+	install -d -m 755 $(DESTDIR)$(UNITDIR)
+	sed 's|@SBINDIR@|$(SBINDIR)|g' dist/systemd/syncd.service >$(DESTDIR)$(UNITDIR)/syncd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/syncd.service
+	install -D -m 644 dist/sysctl.d/60-syncd.conf $(DESTDIR)$(SYSCTLDIR)/60-syncd.conf
+	install -D -m 644 dist/modules-load.d/syncd.conf $(DESTDIR)$(MODLOADDIR)/syncd.conf
+	install -D -m 644 dist/bash-completion/syncctl $(DESTDIR)$(COMPDIR)/syncctl
+	install -d -m 755 $(DESTDIR)$(DOCDIR)/keepalived
+	install -m 644 dist/keepalived/*.conf $(DESTDIR)$(DOCDIR)/keepalived
+	install -m 644 README.md NEWS docs/*.md docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
+	for page in docs/man/*.[1-8]; do \
+	  install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done

@@ -46,6 +46,13 @@ static int on_role(void *ctx, const json_t *request, json_t *response)
 
 	if (!g)
 		return CTL_CODE_USAGE;
+	if (!json_object_get(request, "role")) {
+		struct engine_group_status st;
+
+		(void)engine_group_status(d->engine, (size_t)(g - d->cfg->group), &st);
+		(void)json_object_set_new(response, "role", json_string(role_name(st.role)));
+		return CTL_CODE_YES;
+	}
 	if (parse_role(json_string_value(json_object_get(request, "role")), &role))
 		return answer_error(response, CTL_CODE_USAGE, "role is active, standby or idle");
 	(void)engine_set_role(d->engine, g->id, role, "told by syncctl", daemon_now());

@@ -24,54 +24,37 @@ struct options {
 
 struct command {
 	const char *name, *args;
-	int min, max; /* number of arguments */
-	bool waits;   /* -w: ask until the answer is yes */
-	/* The request's members, in the order of the arguments; the first may be left out. */
-	const char *member[2];
+	int max;	       /* number of arguments */
+	bool waits;	       /* -w: ask until the answer is yes */
+	const char *member[2]; /* of the request, in the order of the arguments */
 	void (*print)(const json_t *response, FILE *to);
 	const char *help;
 };
 
 static const struct command commands[] = {
-	{"status", "", 0, 0, false, {0}, ctl_text_status, "roles, tables, readiness, peers"},
-	{"peers", "", 0, 0, false, {0}, ctl_text_peers, "who else is heard"},
-	{"flows", "[-n MAX] [GROUP]", 0, 1, false, {"group"}, ctl_text_flows, "flows of a group"},
-	{"stats", "", 0, 0, false, {0}, ctl_text_stats, "counters"},
-	{"metrics", "", 0, 0, false, {0}, ctl_text_metrics, "everything, as OpenMetrics text"},
+	{"status", "", 0, false, {0}, ctl_text_status, "roles, tables, readiness, peers"},
+	{"peers", "", 0, false, {0}, ctl_text_peers, "who else is heard"},
+	{"flows", "[-n MAX] [GROUP]", 1, false, {"group"}, ctl_text_flows, "flows of a group"},
+	{"stats", "", 0, false, {0}, ctl_text_stats, "counters"},
+	{"metrics", "", 0, false, {0}, ctl_text_metrics, "everything, as OpenMetrics text"},
 	{"ready",
 	 "[-w S] [GROUP]",
-	 0,
 	 1,
 	 true,
 	 {"group"},
 	 ctl_text_ready,
-	 "would a takeover lose nothing? exit code 0 or 1"},
-	{"verify",
-	 "[-w S] [GROUP]",
-	 0,
-	 1,
-	 true,
-	 {"group"},
-	 ctl_text_verify,
-	 "are tables and kernels equal? exit code 0 or 1"},
+	 "would a takeover lose nothing?"},
+	{"verify", "[-w S] [GROUP]", 1, true, {"group"}, ctl_text_verify, "is all equal?"},
 	{"role",
-	 "[GROUP] ROLE",
-	 1,
+	 "[GROUP] [ROLE]",
 	 2,
 	 false,
 	 {"group", "role"},
-	 NULL,
-	 "take a role: active, standby or idle"},
-	{"handover",
-	 "[GROUP]",
-	 0,
-	 1,
-	 false,
-	 {"group"},
-	 NULL,
-	 "give the active role away, losing nothing"},
-	{"reconcile", "", 0, 0, false, {0}, NULL, "compare table and kernel now"},
-	{"reload", "", 0, 0, false, {0}, NULL, "read keys and configuration again"},
+	 ctl_text_role,
+	 "tell or take a role"},
+	{"handover", "[GROUP]", 1, false, {"group"}, NULL, "give the active role away"},
+	{"reconcile", "", 0, false, {0}, NULL, "compare table and kernel now"},
+	{"reload", "", 0, false, {0}, ctl_text_reload, "read configuration and keys again"},
 	{0},
 };
 
@@ -152,10 +135,17 @@ static int find_socket(const struct options *o, char *path, size_t len)
 	return 0;
 }
 
+static bool is_role(const char *name)
+{
+	return strcmp(name, "active") == 0 || strcmp(name, "standby") == 0 ||
+	       strcmp(name, "idle") == 0;
+}
+
 static json_t *make_request(const struct command *c, const struct options *o)
 {
 	json_t *request = json_pack("{ss}", "command", c->name);
-	const int skip = c->max - o->args; /* what comes first may be left out */
+	/* Where there is but one group, it need not be named: `role active`. */
+	const int skip = c->max == 2 && o->args == 1 && is_role(o->arg[0]);
 
 	for (int i = 0; i < o->args; i++)
 		(void)json_object_set_new(request, c->member[i + skip], json_string(o->arg[i]));
@@ -288,7 +278,7 @@ int main(int argc, char **argv)
 	for (const struct command *c = commands; c->name != NULL; c++) {
 		if (strcmp(c->name, name) != 0)
 			continue;
-		if (o.args >= c->min && o.args <= c->max)
+		if (o.args <= c->max)
 			return run(c, &o);
 		(void)fprintf(stderr, "usage: syncctl %s %s\n", c->name, c->args);
 		return EXIT_USAGE;

@@ -183,6 +183,24 @@ void ctl_text_verify(const json_t *response, FILE *to)
 	}
 }
 
+/* Nothing where a role was taken. */
+void ctl_text_role(const json_t *response, FILE *to)
+{
+	if (json_object_get(response, "role") != NULL)
+		(void)fprintf(to, "%s\n", text(response, "role"));
+}
+
+/* What has changed and waits for a restart of the daemon. */
+void ctl_text_reload(const json_t *response, FILE *to)
+{
+	const json_t *section;
+	size_t i;
+
+	json_array_foreach(json_object_get(response, "restart"), i, section)(void)
+		fprintf(to, "%s: has changed; takes effect when syncd is restarted\n",
+			json_string_value(section));
+}
+
 void ctl_text_metrics(const json_t *response, FILE *to)
 {
 	(void)fputs(text(response, "text"), to);

@@ -13,6 +13,8 @@ void ctl_text_flows(const json_t *response, FILE *to);
 void ctl_text_stats(const json_t *response, FILE *to);
 void ctl_text_ready(const json_t *response, FILE *to);
 void ctl_text_verify(const json_t *response, FILE *to);
+void ctl_text_role(const json_t *response, FILE *to);
+void ctl_text_reload(const json_t *response, FILE *to);
 void ctl_text_metrics(const json_t *response, FILE *to);
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""compile-commands.py CFLAGS: compile_commands.json (https://clang.llvm.org/docs/JSONCompilationDatabase.html)
-of every C file, for clang-tidy and editors. Options that only gcc knows are left out."""
+"""compile-commands.py: compile_commands.json (https://clang.llvm.org/docs/JSONCompilationDatabase.html)
+of every C file by $COMPILE_FLAGS, for clang-tidy and editors. Options that only gcc knows are left out."""
 import json
 import os
 import shlex
@@ -8,7 +8,7 @@ import sys
 
 GCC_ONLY = {"-Wduplicated-cond", "-Wduplicated-branches", "-Wlogical-op", "-Werror"}
 root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-flags = [f for f in shlex.split(sys.argv[1]) if f not in GCC_ONLY]
+flags = [f for f in shlex.split(os.environ["COMPILE_FLAGS"]) if f not in GCC_ONLY]
 commands = []
 for top in ("proto", "syncd", "replay", "tests"):
     for folder, _, names in sorted(os.walk(os.path.join(root, top))):

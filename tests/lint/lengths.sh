@@ -3,6 +3,7 @@
 # A function is what stands between a line "{" and a line "}".
 set -eu
 cd "$(dirname "$0")/../.."
+# shellcheck disable=SC2016 # $ is awk's
 find proto syncd replay tests -name '*.[ch]' 2>/dev/null | sort | xargs awk -v max_file=700 -v max_test=1000 -v max_function=80 '
   function file_ends() {
     limit = name ~ /^tests/ ? max_test : max_file

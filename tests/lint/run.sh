@@ -1,8 +1,9 @@
-#!/bin/sh
+#!/usr/bin/env bash
+# shellcheck disable=SC2317 # the checks are called through lint()
 # run.sh CHECK...: runs each lint and says how it went; one whose tool is missing is skipped with a
 # line that says so. Output of a lint is shown only where it fails.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0
@@ -37,40 +38,12 @@ scripts() {
 run_shellcheck() { scripts | xargs -r shellcheck -x; }
 
 run_cppcheck() {
+  local dirs=(proto syncd)
+  [ ! -d replay ] || dirs+=(replay)
   cppcheck -q -j2 --std=c11 --language=c -I. --inline-suppr --error-exitcode=1 \
     --enable=warning,portability --suppress=missingInclude --suppress=missingIncludeSystem \
     '--suppress=*:build/*' --suppress=unknownMacro --suppress=nullPointerOutOfMemory \
-    --suppress=shiftTooManyBitsSigned proto syncd \
-    $([ -d replay ] && echo replay)
-}
-
-# Whether FILE, or any header, is newer than the last time it passed.
-is_due() {
-  stamp=build/lint/$1.tidy
-  [ ! -e "$stamp" ] || [ "$1" -nt "$stamp" ] || [ .clang-tidy -nt "$stamp" ] ||
-    [ -n "$(find proto syncd replay -name '*.h' -newer "$stamp" 2>/dev/null | head -1)" ]
-}
-
-# clang's analyzer takes seconds a file: what has passed is not looked at again before it or a header
-# changes, and what does not fit into LINT_SECONDS (0: no bound) is left to the next run, and said.
-run_clang_tidy() {
-  budget=${LINT_SECONDS:-140}
-  make -s compile_commands.json || return 1
-  # shellcheck disable=SC2012 # newest first, and our own file names are plain
-  files=$(find proto syncd replay -name '*.c' ! -name '*.bpf.c' -print0 2>/dev/null | xargs -0 ls -t)
-  due=
-  for file in $files; do
-    if is_due "$file"; then due="$due $file"; fi
-  done
-  end=$(($(date +%s) + budget))
-  # shellcheck disable=SC2086,SC2016 # words of $due are files; the inner script is sh's
-  printf '%s\n' $due | xargs -r -n 1 -P "$(nproc)" sh -c '
-    if [ '"$budget"' != 0 ] && [ "$(date +%s)" -ge '"$end"' ]; then
-      echo "not looked at in time: $1"
-      exit 0
-    fi
-    clang-tidy --quiet -p . "$1" 2>/dev/null || exit 1
-    mkdir -p "build/lint/${1%/*}" && touch "build/lint/$1.tidy"' -
+    --suppress=shiftTooManyBitsSigned "${dirs[@]}"
 }
 
 for check; do
@@ -80,7 +53,7 @@ for check; do
     format) lint clang-format clang-format tests/lint/format.sh ;;
     shell) lint shellcheck shellcheck run_shellcheck ;;
     cppcheck) lint cppcheck cppcheck run_cppcheck ;;
-    tidy) lint clang-tidy clang-tidy run_clang_tidy ;;
+    tidy) lint clang-tidy clang-tidy tests/lint/tidy.sh ;;
     *)
       echo "run.sh: no lint is called $check" >&2
       exit 2
