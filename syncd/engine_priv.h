@@ -15,7 +15,6 @@ enum {
 	REPAIR_SHARE = 5,	  /* one datagram in so many is repair's while live changes wait */
 	APPLIED_PER_STATUS = 256, /* datagrams applied before a status is due at once */
 	SLICE_FLOWS = 64,	  /* flows that one slice of hash space aims at */
-	SINK_BACKLOG = 16384,	  /* operations a sink may have pending before the tables wait */
 	ENCODER_VERSION = 1,
 	FAULTS_MAX = 4,
 	MEMBERS_MAX = 128,

@@ -176,7 +176,7 @@ bool path_kernel_has_room(struct engine *e)
 	for (int k = 0; k < 2; k++) {
 		const struct sink *s = e->io.sink(e->io.ctx, (enum flow_kind)k);
 
-		if (s && s->ops->pending(s) >= SINK_BACKLOG)
+		if (s && s->ops->pending(s) >= s->ops->capacity)
 			return false;
 	}
 	return true;

@@ -87,9 +87,10 @@ struct sink;
 struct sink_ops {
 	const char *name;
 	unsigned caps;
+	size_t capacity; /* operations that may be pending; submit refuses what is beyond */
 	/*
 	 * Adds one operation to the current batch. f is copied or written out before it returns.
-	 * Returns 0, or -EAGAIN where the sink's bounded backlog is full: poll, then try again.
+	 * Returns 0, or -EAGAIN where `capacity` operations are pending: poll, then try again.
 	 */
 	int (*submit)(struct sink *s, enum sink_op op, const struct flow *f);
 	int (*flush)(struct sink *s, uint64_t now_us); /* sends the batch. 0 or -errno */

@@ -1,8 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # acts.sh: what scenarios are made of. Sourced by one.sh.
 
-EQUAL_BEFORE= # whether all tables were proven equal before the first fault; null: nobody can tell
-
 # needs ABILITY...: the scenario asks something that not all that sync can do.
 needs() {
   local ability
@@ -41,7 +39,6 @@ must_own() {
 steady() {
   settle 60
   sync_steady "$@"
-  [ -n "$EQUAL_BEFORE" ] || { EQUAL_BEFORE=$(sync_equal "$@") && fact equal_before "$EQUAL_BEFORE"; }
   settle
   must_own "$1" "before the fault"
 }

@@ -392,6 +392,7 @@ static void sink_do_free(struct sink *base)
 
 static const struct sink_ops sink_ops = {
 	.name = "sim",
+	.capacity = SIZE_MAX,
 	.caps = KERNEL_CAP_EXACT | KERNEL_CAP_ACKS,
 	.submit = sink_do_submit,
 	.flush = sink_do_flush,

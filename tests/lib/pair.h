@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whole daemons in namespaces of their own, joined by one switch, for the tests of what they
+ * promise together. Node i (from 0) has id i + 1, address 10.9.9.(i+1) and a conntrack table of its
+ * own:
+ *
+ *   node 0 --s0--+
+ *   node 1 --s0--+-- bridge
+ *   node 2 --s0--+
+ */
+#ifndef TESTS_LIB_PAIR_H
+#define TESTS_LIB_PAIR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "proto/flow.h"
+
+enum { PAIR_NODES_MAX = 4, PAIR_PATH = 128 };
+
+struct pair_node {
+	int ns;	   /* descriptor */
+	pid_t pid; /* of the daemon; 0: not running */
+	char dir[PAIR_PATH];
+};
+
+struct pair {
+	char dir[64];
+	int sw; /* the switch's namespace */
+	size_t nodes;
+	struct pair_node node[PAIR_NODES_MAX];
+};
+
+/* Makes the site, one key and a configuration for each node. Aborts where it cannot. */
+void pair_open(struct pair *p, size_t nodes);
+
+/* Kills what still runs and removes everything. */
+void pair_close(struct pair *p);
+
+/* Writes node i's configuration anew: the usual one with `group` and whatever `extra` adds. */
+void pair_configure(struct pair *p, size_t i, const char *group, const char *extra);
+
+/* Starts node i's daemon; with wait, returns once its control socket answers. */
+void pair_start(struct pair *p, size_t i, bool wait);
+
+/* Sends a signal and waits for its end. Returns the exit code, or 128 + the signal that killed it.
+ */
+int pair_stop(struct pair *p, size_t i, int sig);
+
+/* Starts it and waits for it to end by itself, at most 10 s. Returns its exit code; -1: it lives
+ * on. */
+int pair_run(struct pair *p, size_t i);
+
+/* What it has logged so far, to be freed. */
+char *pair_log(struct pair *p, size_t i);
+
+/* One request such as "role", with "group" and "role" where not NULL. Returns the code or -errno.
+ */
+int pair_ask(struct pair *p, size_t i, const char *command, const char *group, const char *role,
+	     json_t **response);
+
+/* A number (or boolean as 0 and 1) of the first group's status, or of counters; -1 where it is not
+ * there. */
+long long pair_group(struct pair *p, size_t i, const char *member);
+long long pair_counter(struct pair *p, size_t i, const char *name);
+
+/* Waits until pair_group or pair_counter is at least so much. False after timeout_ms. */
+bool pair_wait_group(struct pair *p, size_t i, const char *member, long long value,
+		     unsigned timeout_ms);
+bool pair_wait_counter(struct pair *p, size_t i, const char *name, long long value,
+		       unsigned timeout_ms);
+
+/* Until node i stands by with `flows` flows, equal, all of them in its kernel. */
+bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout_ms);
+
+/* Makes, or with del deletes, flows first .. first + n - 1 (of 4 x 50,000) in node i's kernel. */
+void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del);
+
+/* Entries in node i's kernel that name the virtual address 203.0.113.10 or the NAT's 203.0.113.9.
+ */
+size_t pair_kernel_count(struct pair *p, size_t i);
+
+#endif

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Whole daemons over real kernels: what they promise of a pair's life, without clients. */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/netns.h"
+#include "tests/lib/pair.h"
+#include "tests/lib/suite.h"
+
+enum { MANY = 200000, SOME = 3000, PATIENCE_MS = 60000 };
+
+static struct pair p;
+
+static void up(void)
+{
+	pair_open(&p, 2);
+}
+
+static void down(void)
+{
+	pair_close(&p);
+}
+
+static void start_both(long long flows)
+{
+	pair_start(&p, 0, true);
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 1, flows, PATIENCE_MS));
+}
+
+START_TEST(test_many_flows)
+{
+	start_both(0);
+	pair_flows(&p, 0, 0, MANY, false);
+	ck_assert(pair_wait_equal(&p, 1, MANY, PATIENCE_MS));
+	ck_assert_int_eq(pair_counter(&p, 0, "overruns"), 0);
+	ck_assert_int_eq(pair_counter(&p, 0, "events"), MANY);
+	ck_assert_int_eq(pair_counter(&p, 1, "puts_applied"), MANY);
+	ck_assert_int_eq(pair_counter(&p, 1, "refused"), 0);
+	ck_assert_int_eq(pair_ask(&p, 0, "verify", NULL, NULL, NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 1, "verify", NULL, NULL, NULL), 0);
+	pair_flows(&p, 0, 0, MANY / 2, true);
+	ck_assert(pair_wait_equal(&p, 1, MANY / 2, PATIENCE_MS));
+}
+END_TEST
+
+START_TEST(test_standby_late)
+{
+	pair_start(&p, 0, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_group(&p, 0, "flows", SOME, PATIENCE_MS));
+	pair_start(&p, 1, true);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+}
+END_TEST
+
+START_TEST(test_active_started_over_flows)
+{
+	pair_flows(&p, 0, 0, SOME, false);
+	start_both(SOME);
+}
+END_TEST
+
+/* What ended while it was away is gone afterwards, what was made is there. */
+START_TEST(test_standby_restarted)
+{
+	start_both(0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+	ck_assert_int_eq(pair_stop(&p, 1, _i ? SIGKILL : SIGTERM), _i ? 128 + SIGKILL : 0);
+	pair_flows(&p, 0, SOME, 500, false);
+	pair_start(&p, 1, true);
+	ck_assert(pair_wait_equal(&p, 1, SOME + 500, PATIENCE_MS));
+}
+END_TEST
+
+/* The role is resumed without being told, and no kernel loses a flow meanwhile. */
+START_TEST(test_active_killed)
+{
+	start_both(0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+	ck_assert_int_eq(pair_stop(&p, 0, SIGKILL), 128 + SIGKILL);
+	pair_flows(&p, 0, SOME, 500, false);
+	pair_flows(&p, 0, 0, 100, true);
+	ck_assert_int_eq(pair_kernel_count(&p, 1), SOME);
+	pair_start(&p, 0, true);
+	ck_assert(pair_wait_equal(&p, 1, SOME + 400, PATIENCE_MS));
+	ck_assert_int_eq(pair_kernel_count(&p, 0), SOME + 400);
+	ck_assert_int_ge(pair_group(&p, 0, "term"), 2);
+}
+END_TEST
+
+/* Node 1 takes over, changes the table, and gives the role back. */
+START_TEST(test_there_and_back)
+{
+	start_both(0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "standby", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 0, SOME, PATIENCE_MS));
+	ck_assert_int_eq(pair_counter(&p, 1, "puts_sent"), 0);
+	pair_flows(&p, 1, SOME, 200, false);
+	pair_flows(&p, 1, 0, 300, true);
+	ck_assert(pair_wait_equal(&p, 0, SOME - 100, PATIENCE_MS));
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "standby", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 1, SOME - 100, PATIENCE_MS));
+}
+END_TEST
+
+START_TEST(test_standby_flushed)
+{
+	start_both(0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+	ck_assert_int_eq(netns_switch(p.node[1].ns), 0);
+	ck_assert_int_eq(netns_sh("conntrack -F 2>/dev/null"), 0);
+	ck_assert_int_eq(netns_switch(p.sw), 0);
+	ck_assert(pair_wait_counter(&p, 1, "reinstalled", SOME, PATIENCE_MS));
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+}
+END_TEST
+
+/* A flow that no group matches stays where it is, on both. */
+START_TEST(test_outside_untouched)
+{
+	static const char other[] = "conntrack -I -p tcp -s 192.0.2.77 -d 198.51.100.1 --sport 7 "
+				    "--dport 80 --state ESTABLISHED -t 500 -u ASSURED,SEEN_REPLY "
+				    ">/dev/null 2>&1";
+	static const char there[] = "conntrack -L -s 192.0.2.77 2>/dev/null | grep -q sport=7";
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(netns_switch(p.node[i].ns), 0);
+		ck_assert_int_eq(netns_sh("%s", other), 0);
+	}
+	ck_assert_int_eq(netns_switch(p.sw), 0);
+	start_both(0);
+	pair_flows(&p, 0, 0, 100, false);
+	ck_assert(pair_wait_equal(&p, 1, 100, PATIENCE_MS));
+	ck_assert_int_eq(pair_ask(&p, 1, "reconcile", NULL, NULL, NULL), 0);
+	ck_assert(pair_wait_counter(&p, 1, "dumps", 1, PATIENCE_MS));
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "idle", NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(netns_switch(p.node[i].ns), 0);
+		ck_assert_int_eq(netns_sh("%s", there), 0);
+	}
+	ck_assert_int_eq(netns_switch(p.sw), 0);
+}
+END_TEST
+
+/* install = never: table and digests, and a kernel left alone. */
+START_TEST(test_observe)
+{
+	pair_configure(&p, 1, "group web { id = 1 match = { \"203.0.113.0/24\" } install = never }",
+		       "");
+	pair_start(&p, 0, true);
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_group(&p, 1, "flows", SOME, PATIENCE_MS));
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	ck_assert_int_eq(pair_kernel_count(&p, 1), 0);
+	ck_assert_int_eq(pair_group(&p, 1, "would_lose"), SOME);
+	ck_assert_int_eq(pair_group(&p, 1, "ready"), 0);
+}
+END_TEST
+
+/* install = takeover: nothing in the kernel until the role comes. */
+START_TEST(test_commit_at_takeover)
+{
+	pair_configure(&p, 1,
+		       "group web { id = 1 match = { \"203.0.113.0/24\" } install = takeover }",
+		       "");
+	pair_start(&p, 0, true);
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_group(&p, 1, "flows", SOME, PATIENCE_MS));
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	ck_assert_int_eq(pair_kernel_count(&p, 1), 0);
+	ck_assert_int_eq(pair_stop(&p, 0, SIGKILL), 128 + SIGKILL);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_group(&p, 1, "complete", 1, PATIENCE_MS));
+	ck_assert_int_eq(pair_kernel_count(&p, 1), SOME);
+	ck_assert_int_eq(pair_group(&p, 1, "flows"), SOME);
+}
+END_TEST
+
+static Suite *pair_suite(void)
+{
+	Suite *s = suite_create("pair");
+	TCase *tc = tcase_create("pair");
+
+	tcase_set_timeout(tc, 180);
+	tcase_add_checked_fixture(tc, up, down);
+	tcase_add_test(tc, test_many_flows);
+	tcase_add_test(tc, test_standby_late);
+	tcase_add_test(tc, test_active_started_over_flows);
+	tcase_add_loop_test(tc, test_standby_restarted, 0, 2);
+	tcase_add_test(tc, test_active_killed);
+	tcase_add_test(tc, test_there_and_back);
+	tcase_add_test(tc, test_standby_flushed);
+	tcase_add_test(tc, test_outside_untouched);
+	tcase_add_test(tc, test_observe);
+	tcase_add_test(tc, test_commit_at_takeover);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	if (!netns_usable("test_pair"))
+		return 0;
+	return suite_run(pair_suite());
+}
