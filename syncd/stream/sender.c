@@ -439,6 +439,8 @@ void sender_tick(struct sender *s, uint64_t now_us)
 	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
 		struct follower *f = &s->follower[i];
 
+		if (f->applied == s->last_data)
+			f->heard_us = now_us; /* it has nothing to tell */
 		if (f->used && now_us > f->heard_us && now_us - f->heard_us > PEER_DEAD_US)
 			*f = (struct follower){0};
 	}

@@ -375,6 +375,25 @@ START_TEST(test_sole_receiver_is_waited_for)
 }
 END_TEST
 
+/* Nothing to say, nothing said: an idle cluster exchanges no statuses, and forgets nobody for it.
+ */
+START_TEST(test_idle_receiver_is_remembered)
+{
+	uint64_t now_us = 1000;
+
+	send_many(10, now_us);
+	status(10, 10, 100, now_us);
+	for (; now_us < 20 * S_US; now_us += HELLO_INTERVAL_US)
+		sender_tick(s, now_us);
+	ck_assert_uint_eq(sender_window(s, now_us), 100);
+	send_many(1, now_us);
+	sender_tick(s, now_us + PEER_DEAD_US - HELLO_INTERVAL_US);
+	ck_assert_uint_eq(sender_window(s, now_us), 99);
+	sender_tick(s, now_us + PEER_DEAD_US + HELLO_INTERVAL_US);
+	ck_assert_uint_ne(sender_window(s, now_us), 99);
+}
+END_TEST
+
 /* A pause of our own, or a clock that leaps, is nobody's fault. */
 START_TEST(test_own_pause_is_not_charged)
 {
@@ -470,6 +489,7 @@ int main(void)
 	tcase_add_test(window, test_stalled_one_loses_its_vote);
 	tcase_add_test(window, test_vote_is_earned_back);
 	tcase_add_test(window, test_sole_receiver_is_waited_for);
+	tcase_add_test(window, test_idle_receiver_is_remembered);
 	tcase_add_test(window, test_own_pause_is_not_charged);
 	tcase_add_test(window, test_receivers_are_bounded);
 	tcase_add_checked_fixture(loop, setup, teardown);
