@@ -25,7 +25,7 @@ static const struct counter of_engine[] = {
 	OF(bad_tag, "Datagrams whose seal is wrong: another key under the same id, or forged"),
 	OF(replayed, "Control datagrams seen before"),
 	OF(unproven, "Datagrams of sessions that have not echoed this one"),
-	OF(loops, "Own datagrams come back"),
+	OF(loops, "Datagrams under this node's own id: its own come back, or another node's"),
 	OF(oversized, "Datagrams longer than any may be"),
 	OF(duplicates, "Data datagrams received twice, over another link or as a needless repair"),
 	OF(events, "Events of the kernel"),

@@ -9,31 +9,32 @@
 #include <systemd/sd-daemon.h>
 
 #include "proto/key_file.h"
+#include "syncd/base/privilege.h"
 
-static int load_keys(struct daemon *d)
+int daemon_load_keys(const struct config *c, struct group_key *key, size_t *keys)
 {
-	for (size_t i = 0; i < d->cfg->keys && i < KEYS_MAX; i++) {
-		const char *path = d->cfg->key[i].file;
-		int err = key_file_read(path, &d->key[i]);
+	for (size_t i = 0; i < c->keys && i < KEYS_MAX; i++) {
+		const char *path = c->key[i].file;
+		int err = key_file_read(path, &key[i]);
 
 		if (err) {
-			log_error("key %u: %s: %s%s", d->cfg->key[i].id, path, strerror(-err),
+			log_error("key %u: %s: %s%s", c->key[i].id, path, strerror(-err),
 				  err == -ENOENT   ? ": make one with `syncctl genkey`"
 				  : err == -EACCES ? ": must be 0600 and ours"
 						   : "");
 			return err == -EACCES || err == -EPERM ? EXIT_RIGHTS : EXIT_USAGE;
 		}
-		if (d->key[i].id != d->cfg->key[i].id) {
-			log_error("key %u: %s holds key %u: name its own id", d->cfg->key[i].id,
-				  path, d->key[i].id);
+		if (key[i].id != c->key[i].id) {
+			log_error("key %u: %s holds key %u: name its own id", c->key[i].id, path,
+				  key[i].id);
 			return EXIT_USAGE;
 		}
-		d->keys++;
 	}
-	if (d->keys == 0 && d->cfg->top.insecure) {
+	*keys = c->keys;
+	if (c->top.insecure) {
 		log_warning("insecure = true: nothing is authenticated or encrypted");
-		memset(&d->key[0], 0, sizeof(d->key[0]));
-		d->keys = 1;
+		memset(&key[0], 0, sizeof(key[0]));
+		*keys = 1;
 	}
 	return 0;
 }
@@ -148,6 +149,40 @@ static void start_watchers(struct daemon *d)
 	ev_signal_start(d->loop, &d->sighup);
 }
 
+/* What stays of the rights this process was started with. */
+static struct privilege rights(const struct daemon *d)
+{
+	const struct source *ipvs = d->edge[FLOW_IPVS].source;
+
+	return (struct privilege){
+		.net_raw = ipvs && strcmp(ipvs->ops->name, "kernel-sync") == 0,
+		.bpf = ipvs && strcmp(ipvs->ops->name, "bpf") == 0,
+		.exec = d->cfg->hooks.state[0] || d->cfg->hooks.alarm[0],
+	};
+}
+
+static int check_rights(void)
+{
+	const struct privilege least = {0};
+	const char *missing;
+
+	if (privilege_check(&least, &missing) == 0)
+		return 0;
+	log_error("%s is missing: run syncd as root, or by a unit that grants it", missing);
+	return EXIT_RIGHTS;
+}
+
+static int drop_rights(const struct daemon *d)
+{
+	const struct privilege p = rights(d);
+	const char *failed;
+	int err = privilege_drop(&p, &failed);
+
+	if (err)
+		log_error("cannot give up rights: %s: %s", failed, strerror(-err));
+	return err ? EXIT_RUNTIME : 0;
+}
+
 int daemon_start(struct daemon *d, struct config *cfg)
 {
 	int rc;
@@ -161,13 +196,15 @@ int daemon_start(struct daemon *d, struct config *cfg)
 	}
 	randombytes_buf(&d->session, sizeof(d->session));
 	d->started_us = daemon_now().mono_us;
-	rc = load_keys(d);
+	rc = check_rights();
+	rc = rc ? rc : daemon_load_keys(cfg, d->key, &d->keys);
 	rc = rc ? rc : daemon_open_links(d);
 	rc = rc ? rc : make_engine(d);
 	rc = rc ? rc : daemon_open_kernel(d);
 	rc = rc ? rc : daemon_open_roles(d);
 	rc = rc ? rc : daemon_open_ctl(d);
 	rc = rc ? rc : daemon_open_metrics(d);
+	rc = rc ? rc : drop_rights(d);
 	if (rc)
 		return rc;
 	start_watchers(d);

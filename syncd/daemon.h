@@ -84,6 +84,9 @@ void daemon_stop(struct daemon *d);
 /* The clocks, read once a turn (ev_now is cached, but not monotonic in every build). */
 struct engine_now daemon_now(void);
 
+/* Reads the configured keys. Returns 0, or an exit code after logging why. */
+int daemon_load_keys(const struct config *c, struct group_key *key, size_t *keys);
+
 /* daemon_io.c: what the engine asks for */
 struct engine_io daemon_engine_io(struct daemon *d);
 int daemon_open_links(struct daemon *d);
@@ -109,5 +112,8 @@ int daemon_open_ctl(struct daemon *d);
 /* daemon_status.c: commands that only tell, and the metrics listener */
 ctl_fn daemon_on_status, daemon_on_peers, daemon_on_stats, daemon_on_metrics, daemon_on_verify;
 int daemon_open_metrics(struct daemon *d);
+
+/* daemon_reload.c */
+ctl_fn daemon_on_reload;
 
 #endif

@@ -142,17 +142,12 @@ static int on_flows(void *ctx, const json_t *request, json_t *response)
 }
 
 static const struct ctl_command commands[] = {
-	{"status", daemon_on_status},
-	{"peers", daemon_on_peers},
-	{"stats", daemon_on_stats},
-	{"metrics", daemon_on_metrics},
-	{"verify", daemon_on_verify},
-	{"role", on_role},
-	{"ready", on_ready},
-	{"flows", on_flows},
-	{"handover", on_handover},
-	{"reconcile", on_reconcile},
-	{NULL, NULL},
+	{"status", daemon_on_status}, {"peers", daemon_on_peers},
+	{"stats", daemon_on_stats},   {"metrics", daemon_on_metrics},
+	{"verify", daemon_on_verify}, {"role", on_role},
+	{"ready", on_ready},	      {"flows", on_flows},
+	{"handover", on_handover},    {"reconcile", on_reconcile},
+	{"reload", daemon_on_reload}, {NULL, NULL},
 };
 
 static void on_ctl(struct ev_loop *loop, ev_io *w, int revents)

@@ -225,6 +225,15 @@ static void engine_on_gone(void *ctx, const struct peer *who)
 		stream_end(e, s);
 }
 
+static void engine_watch_id(struct engine *e)
+{
+	bool seen = peers_impostor(e->peers, e->now.mono_us);
+
+	if (seen && !e->impostor)
+		e->io.on_alarm(e->io.ctx, 0, "another node uses this node's id: give each its own");
+	e->impostor = seen;
+}
+
 uint64_t engine_tick(struct engine *e, struct engine_now now)
 {
 	uint64_t next_us = now.mono_us + HELLO_INTERVAL_US;
@@ -234,6 +243,7 @@ uint64_t engine_tick(struct engine *e, struct engine_now now)
 	peers_tick(e->peers, now.mono_us, engine_on_gone, e);
 	sender_tick(e->sender, now.mono_us);
 	sender_set_datagram_max(e->sender, peers_datagram_max(e->peers));
+	engine_watch_id(e);
 	engine_rotate_key(e);
 	groups_tick(e);
 	path_repair_tick(e, &next_us);
@@ -259,6 +269,7 @@ static void engine_count_refusal(struct engine *e, int err)
 		c->bad_tag++;
 		break;
 	case ELOOP:
+	case EADDRINUSE: /* another's, under this node's id: engine_watch_id speaks of it */
 		c->loops++;
 		break;
 	case EEXIST:

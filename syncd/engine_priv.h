@@ -131,6 +131,7 @@ struct engine {
 	struct hello addresses_of; /* only its addresses are used */
 	uint64_t hello_next_us, pad_next_us;
 	bool hello_now;
+	bool impostor; /* another node speaks under this one's id */
 	const char *fault[FAULTS_MAX];
 	size_t faults;
 	struct engine_counters counters;

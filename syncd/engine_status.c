@@ -98,6 +98,8 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		standby_reasons(e, g, out);
 	for (size_t i = 0; i < e->faults; i++)
 		add_reason(out, e->fault[i]);
+	if (e->impostor)
+		add_reason(out, "another node uses this node's id");
 	if (g->handover)
 		add_reason(out, "handing over");
 	out->handover = g->handover;

@@ -21,8 +21,9 @@ int privilege_check(const struct privilege *p, const char **missing);
 /*
  * Gives up all other capabilities for good, forbids gaining any (no_new_privs), and has the kernel
  * refuse (EPERM) system calls that the daemon has no use for: modules, mounts, tracing, clocks,
- * namespaces, keys, reboot, and where not kept bpf and execve. For all threads that start after it.
- * Returns 0 or -errno; *failed then names the step.
+ * namespaces, keys, reboot, and where not kept bpf and execve. Capabilities are those of the
+ * calling thread and of threads that it starts afterwards; the filter is the process's. Returns 0
+ * or -errno; *failed then names the step.
  */
 int privilege_drop(const struct privilege *p, const char **failed);
 
