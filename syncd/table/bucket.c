@@ -175,6 +175,7 @@ void bucket_settle(struct table *t, struct bucket *b, struct record *rec)
 
 static void half_add(struct bucket *half, const struct record *rec)
 {
+	assert(half->n < half->cap && half->slot);
 	half->slot[half->n++] = slot_make(rec);
 	half->digest ^= rec->digest;
 	half->sent = (uint8_t)(half->sent + !!(rec->flags & REC_SENT));
@@ -264,6 +265,7 @@ int bucket_insert(struct table *t, const struct record *rec, struct place *at)
 	}
 	if (b->n == b->cap && !bucket_resize(t, b, b->cap + BUCKET_STEP))
 		return -ENOMEM;
+	assert(b->n < b->cap && b->slot);
 	*at = (struct place){b, b->n};
 	b->slot[b->n++] = slot_make(rec);
 	return 0;
