@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What bench programs share: clocks, resident memory, and one line of JSON a figure on stdout, which
- * tests/bench/run.sh shows and keeps.
+ * What bench programs share: clocks, resident memory, and one line of JSON a figure on stdout,
+ * which tests/bench/run.sh shows and keeps.
  */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
