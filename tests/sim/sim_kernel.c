@@ -9,7 +9,7 @@
 
 #include "tests/sim/sim_kernel_priv.h"
 
-void queue_push(struct queue *q, struct note *note)
+void note_push(struct queue *q, struct note *note)
 {
 	if (q->head > 0 && q->head + q->n == q->cap) {
 		memmove(q->note, q->note + q->head, q->n * sizeof *q->note);
@@ -23,7 +23,7 @@ void queue_push(struct queue *q, struct note *note)
 	q->note[q->head + q->n++] = note;
 }
 
-struct note *queue_pop(struct queue *q)
+struct note *note_pop(struct queue *q)
 {
 	struct note *note;
 
@@ -39,7 +39,7 @@ void queue_clear(struct queue *q)
 {
 	struct note *note;
 
-	while ((note = queue_pop(q)))
+	while ((note = note_pop(q)))
 		free(note);
 	free(q->note);
 	*q = (struct queue){0};

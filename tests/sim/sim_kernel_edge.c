@@ -94,7 +94,7 @@ void source_tell(struct sim_source *s, enum flow_event what, const struct flow *
 	note->what = what;
 	note->parts = parts;
 	note->live = live;
-	queue_push(&s->events, note);
+	note_push(&s->events, note);
 }
 
 size_t source_waiting(const struct sim_source *s)
@@ -148,7 +148,7 @@ static void dump_read_on(struct sim_source *s)
 		const struct entry *e = sim_map_get(k->flows, d->bytes, d->len);
 
 		if (e)
-			queue_push(&s->records, note_new(&e->flow));
+			note_push(&s->records, note_new(&e->flow));
 	}
 }
 
@@ -170,7 +170,7 @@ static void hand_record(struct sim_source *s)
 	}
 	if (s->records.n == 0)
 		dump_read_on(s);
-	note = queue_pop(&s->records);
+	note = note_pop(&s->records);
 	if (!note) {
 		dump_end(s, 0);
 		return;
@@ -182,7 +182,7 @@ static void hand_record(struct sim_source *s)
 
 static void hand_event(struct sim_source *s)
 {
-	struct note *note = queue_pop(&s->events);
+	struct note *note = note_pop(&s->events);
 	struct flow f;
 
 	if (!note) {
@@ -267,7 +267,7 @@ static int sink_do_submit(struct sink *base, enum sink_op op, const struct flow 
 	if (!note)
 		return -EINVAL;
 	note->what = op;
-	queue_push(&s->batch, note);
+	note_push(&s->batch, note);
 	return 0;
 }
 
@@ -333,13 +333,13 @@ static int sink_do_flush(struct sink *base, uint64_t now_us)
 	struct flow f;
 
 	(void)now_us;
-	while ((note = queue_pop(&s->batch))) {
+	while ((note = note_pop(&s->batch))) {
 		int err = flow_decode(note->bytes, note->len, &f);
 
 		note->err = err ? err : carry_out(s, (enum sink_op)note->what, &f);
 		note->at_us = ready;
 		k->stats.refused += note->err != 0;
-		queue_push(&s->results, note);
+		note_push(&s->results, note);
 	}
 	if (s->results.n > 0)
 		k->io.readable(k->io.ctx, ready - sim_clock_now(k->clock));
@@ -360,7 +360,7 @@ static int sink_do_poll(struct sink *base, uint64_t now_us)
 
 	(void)now_us;
 	while (s->results.n > 0 && s->results.note[s->results.head]->at_us <= now) {
-		struct note *note = queue_pop(&s->results);
+		struct note *note = note_pop(&s->results);
 		struct flow f;
 
 		if (flow_decode(note->bytes, note->len, &f) == 0)

@@ -23,8 +23,8 @@ struct queue {
 	size_t head, n, cap;
 };
 
-void queue_push(struct queue *q, struct note *note);
-struct note *queue_pop(struct queue *q); /* owned by the caller; NULL: empty */
+void note_push(struct queue *q, struct note *note);
+struct note *note_pop(struct queue *q); /* owned by the caller; NULL: empty */
 void queue_clear(struct queue *q);
 
 /* NULL where the flow cannot be encoded. */
