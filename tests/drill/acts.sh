@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # acts.sh: what scenarios are made of. Sourced by one.sh.
 
+EQUAL_BEFORE= # whether all tables were proven equal before the first fault; null: nobody can tell
+
 # needs ABILITY...: the scenario asks something that not all that sync can do.
 needs() {
   local ability
@@ -39,6 +41,8 @@ must_own() {
 steady() {
   settle 60
   sync_steady "$@"
+  [ -n "$EQUAL_BEFORE" ] || { EQUAL_BEFORE=$(sync_equal "$@") && fact equal_before "$EQUAL_BEFORE"; }
+  [ "$EQUAL_BEFORE" != false ] || problem "the tables were not equal before the fault"
   settle
   must_own "$1" "before the fault"
 }

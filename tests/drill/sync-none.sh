@@ -14,3 +14,6 @@ sync_instance() { :; }
 
 # sync_steady ACTIVE STANDBY...: waits until the standbys hold what the active node holds.
 sync_steady() { :; }
+
+# sync_equal ACTIVE STANDBY...: says true, false, or null where it has no way to know.
+sync_equal() { echo null; }

@@ -117,3 +117,14 @@ sync_steady() {
 
 # sync_handover NODE GROUP
 sync_handover() { node_ctl "$1" handover "$2" >>"$WORK/log" || problem "handover of $2 is refused"; }
+
+sync_equal() {
+  local standby group
+  shift
+  for standby; do
+    for group in "${SITE_GROUPS[@]}"; do
+      node_ctl "$standby" verify -w 10 "$group" >>"$WORK/log" 2>&1 || { echo false; return; }
+    done
+  done
+  echo true
+}

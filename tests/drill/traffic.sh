@@ -82,13 +82,17 @@ flows_shop() {
   flows_bulk "${p}shop" shop
 }
 
-# flows_control PREFIX TCP4 TCP6 UDP: only routed.
+# flows_control PREFIX TCP4 TCP6 UDP: only routed; and half as many TCP ones outwards, since
+# both ways do not stand still alike.
 flows_control() {
   local i
   for i in 1 2 3; do
     flows "$1control4-$i" control tcp paced cl 10.77.0.1$i 80 $(($2 / 3))
     flows "$1control6-$i" control tcp paced cl fd00:77::1$i 80 $(($3 / 3))
     flows "$1controludp-$i" control udp paced cl 10.77.0.1$i 80 $(($4 / 3))
+    flows "$1controlout4-$i" control tcp paced rs$i 203.0.113.100 7000 $(($2 / 6)) from=10.77.0.1$i
+    flows "$1controlout6-$i" control tcp paced rs$i 2001:db8::100 7000 $(($3 / 6)) \
+      from=fd00:77::1$i
   done
   flows "$1controlup" control tcp up cl 10.77.0.12 80 1 kib_s=2048
 }

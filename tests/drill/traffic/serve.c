@@ -18,6 +18,7 @@
 
 #define CHUNK_BYTES 65536u
 #define MAX_EVENTS  256
+#define UDP_A_TURN  256
 
 enum kind { KIND_STDIN, KIND_LISTEN, KIND_UDP, KIND_CONN };
 
@@ -109,7 +110,8 @@ static void listener_accept(const struct serve *s, const struct end *listener)
 	}
 }
 
-static void udp_answer(const struct serve *s, const struct end *end)
+/* Answers one datagram; false when there is none. */
+static bool udp_answer(const struct end *end)
 {
 	uint8_t in[2048], out[2048];
 	union {
@@ -129,12 +131,13 @@ static void udp_answer(const struct serve *s, const struct end *end)
 	struct content_reply reply;
 	size_t body;
 
-	(void)s;
+	if (n < 0)
+		return false;
 	if (n < (ssize_t)sizeof(req))
-		return;
+		return true;
 	memcpy(&req, in, sizeof(req));
 	if (req.magic != CONTENT_REQUEST_MAGIC || req.reply_bytes > CONTENT_UDP_MAX)
-		return;
+		return true;
 	body = (size_t)n - sizeof(req);
 	reply = (struct content_reply){.magic = CONTENT_REPLY_MAGIC,
 				       .flow = req.flow,
@@ -149,6 +152,7 @@ static void udp_answer(const struct serve *s, const struct end *end)
 		     out + sizeof(reply), req.reply_bytes);
 	iov = (struct iovec){out, sizeof(reply) + req.reply_bytes};
 	(void)sendmsg(end->fd, &msg, 0);
+	return true;
 }
 
 /* Returns false when the connection is over. */
@@ -302,7 +306,9 @@ static void serve_turn(struct serve *s, struct end *end)
 		listener_accept(s, end);
 		return;
 	case KIND_UDP:
-		udp_answer(s, end);
+		/* Many flows share this socket: one datagram a turn would starve them. */
+		for (int i = 0; i < UDP_A_TURN && udp_answer(end); i++)
+			;
 		return;
 	case KIND_CONN:
 		if (!(end->writing ? conn_write(s, end) : conn_read(s, end)))
