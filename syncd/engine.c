@@ -347,8 +347,10 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 		repair_server_clear(g->server);
 		sweep_start(g, &g->once, SINK_LIBERAL);
 	}
-	if (role == ROLE_IDLE)
+	if (role == ROLE_IDLE) {
 		table_clear(g->table);
+		g->equal = false;
+	}
 	path_kernel_listen(e);
 	for (int k = 0; e->cfg.reconcile_s && k < 2; k++)
 		reconcile_want(e, (enum flow_kind)k, now.mono_us + e->cfg.reconcile_s * S_US);

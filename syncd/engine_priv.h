@@ -74,6 +74,7 @@ struct group {
 	uint16_t active; /* node whose term is the highest and who says it is active; 0: nobody */
 	struct repair_client *client;
 	bool equal, data_since_check;
+	uint64_t equal_session, equal_term; /* of the stream that it was compared with */
 	uint64_t equal_us, lag_us;
 	uint64_t check_count; /* flows that the active said it has */
 	struct sweep lease;
@@ -148,6 +149,7 @@ void group_take_term(struct engine *e, struct group *g, struct term t);
 /* engine_role.c */
 void group_become_active(struct engine *e, struct group *g, const char *reason);
 void group_follow(struct engine *e, struct group *g);
+void group_new_stream(struct engine *e, struct group *g);
 void groups_on_hello(struct engine *e, const struct peer *from);
 void groups_tick(struct engine *e);
 
@@ -164,7 +166,8 @@ void path_out_learn_members(struct engine *e);
 void path_in_apply(struct engine *e, struct stream *s);
 
 /* path_repair.c */
-void path_repair_on_check(struct engine *e, struct group *g, const struct data_check *c);
+void path_repair_on_check(struct engine *e, struct group *g, const struct stream *s,
+			  const struct data_check *c);
 void path_repair_tick(struct engine *e, uint64_t *next_us);
 
 /* path_kernel.c */
@@ -174,6 +177,8 @@ bool group_installs(const struct group *g); /* its table belongs into this kerne
 bool path_kernel_tick(struct engine *e, uint64_t *next_us);
 void path_kernel_listen(struct engine *e);
 bool path_kernel_has_room(struct engine *e);
+/* Related flows whose master has ended: what a kernel can be given of them. */
+void path_kernel_orphan(struct engine *e, struct flow *f);
 int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f);
 
 /* reconcile.c */

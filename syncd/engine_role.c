@@ -86,6 +86,19 @@ static const struct peer *group_find_active(struct engine *e, const struct group
 	return best;
 }
 
+/*
+ * The group follows a stream from here. What was proven holds until something of it is applied
+ * (path_in.c): a table that has not changed is what it was.
+ */
+void group_new_stream(struct engine *e, struct group *g)
+{
+	repair_client_stop(g->client);
+	g->data_since_check = true;
+	g->equal_session = 0;
+	if (!g->equal)
+		group_event(e, g, EVENT_STREAM);
+}
+
 void group_follow(struct engine *e, struct group *g)
 {
 	struct term t = {0};
@@ -104,11 +117,9 @@ void group_follow(struct engine *e, struct group *g)
 	}
 	if (g->active == p->node && term_compare(t, g->term) == 0)
 		return;
-	repair_client_stop(g->client);
 	group_take_term(e, g, t);
 	g->active = p->node;
-	g->data_since_check = true;
-	group_event(e, g, EVENT_STREAM);
+	group_new_stream(e, g);
 }
 
 /*

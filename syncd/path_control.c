@@ -62,9 +62,7 @@ static struct stream *stream_begin(struct engine *e, const struct peer *from)
 
 		if (g->active != from->node || g->role != ROLE_STANDBY)
 			continue;
-		g->data_since_check = true;
-		repair_client_stop(g->client);
-		group_event(e, g, EVENT_STREAM);
+		group_new_stream(e, g);
 	}
 	return s;
 }

@@ -99,6 +99,17 @@ static bool peer_is_complete(const struct peer *p, const struct group *g)
 	return hg && hg->complete && term_compare(hg->term, g->term) == 0;
 }
 
+/* What was compared with another stream or term is something else once this one changes it. */
+static void note_change(struct engine *e, struct group *g, const struct stream *s,
+			const struct data_info *info)
+{
+	g->data_since_check = true;
+	if (!g->equal || (g->equal_session == s->session && g->equal_term == info->term))
+		return;
+	g->equal = false;
+	group_event(e, g, EVENT_STREAM);
+}
+
 static void apply_as_standby(struct engine *e, struct group *g, struct stream *s,
 			     const struct data_info *info, const uint8_t *payload, size_t len)
 {
@@ -107,14 +118,14 @@ static void apply_as_standby(struct engine *e, struct group *g, struct stream *s
 
 	note_lag(e, g, p, info->sent_us);
 	if (info->has_range || info->puts || info->dels)
-		g->data_since_check = true;
+		note_change(e, g, s, info);
 	if (info->has_range)
 		apply_range(e, g, info, payload, len, complete);
 	apply_puts_and_dels(e, g, payload, len, false);
 	if (info->digests)
 		apply_digests(e, g, payload, len);
 	if (info->has_check)
-		path_repair_on_check(e, g, &info->check);
+		path_repair_on_check(e, g, s, &info->check);
 }
 
 /* The predecessor's last words reach the node that took over: until its final, or for a second. */
@@ -156,8 +167,7 @@ static void apply(struct engine *e, struct stream *s, uint64_t counter, const ui
 		/* Its data outran its hello. */
 		group_take_term(e, g, t);
 		g->active = s->node;
-		repair_client_stop(g->client);
-		group_event(e, g, EVENT_STREAM);
+		group_new_stream(e, g);
 	}
 	e->io.on_record(e->io.ctx, RECORD_APPLIED, s->node, s->session, counter, payload, len);
 	apply_as_standby(e, g, s, &info, payload, len);

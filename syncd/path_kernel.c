@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
@@ -121,6 +122,30 @@ static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
 	retry_later(e, g, key, (size_t)n, f->key.kind);
 }
 
+/*
+ * A kernel takes a related flow only below its master (ENOENT), and lets it live on when the master
+ * ends; once that is gone from the tables it has to be installed, and compared, as one by itself.
+ */
+void path_kernel_orphan(struct engine *e, struct flow *f)
+{
+	enum { EXPECTED = 1 }; /* IPS_EXPECTED of nf_conntrack_common.h */
+	uint8_t key[FLOW_KEY_MAX];
+	const uint8_t *master;
+	const struct group *g;
+	size_t len;
+	int n;
+
+	if (f->key.kind != FLOW_CONNTRACK || !f->ct.has_master)
+		return;
+	g = group_of_key(e, &f->ct.master);
+	n = flow_key_encode(&f->ct.master, key);
+	if (g && n > 0 && table_get(g->table, key, (size_t)n, &master, &len))
+		return;
+	f->ct.has_master = false;
+	memset(&f->ct.master, 0, sizeof(f->ct.master));
+	f->ct.status &= ~(uint32_t)EXPECTED;
+}
+
 int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f)
 {
 	struct sink *s = e->io.sink(e->io.ctx, f->key.kind);
@@ -162,6 +187,7 @@ static bool pump_one(struct engine *e, struct group *g, const struct table_item 
 	if (err)
 		return true; /* another version's kind: kept in the table, for the kernel it means
 				nothing */
+	path_kernel_orphan(e, &f);
 	err = path_kernel_submit(e, it->del ? SINK_DEL : SINK_PUT, &f);
 	if (!err)
 		return true;

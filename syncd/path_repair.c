@@ -6,7 +6,8 @@
  */
 #include "syncd/engine_priv.h"
 
-void path_repair_on_check(struct engine *e, struct group *g, const struct data_check *c)
+void path_repair_on_check(struct engine *e, struct group *g, const struct stream *s,
+			  const struct data_check *c)
 {
 	enum repair_why why = g->state == STATE_JOINING	   ? REPAIR_JOIN
 			      : g->state == STATE_DEGRADED ? REPAIR_GAP
@@ -26,6 +27,8 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct data_c
 	if (!c->complete)
 		return;
 	g->equal = true;
+	g->equal_session = s->session;
+	g->equal_term = g->term.number;
 	g->equal_us = e->now.mono_us;
 	g->refused_since_sync = 0;
 	group_event(e, g, EVENT_EQUAL);

@@ -22,6 +22,31 @@ void reconcile_want(struct engine *e, enum flow_kind kind, uint64_t at_us)
 	ed->wanted = true;
 }
 
+/* Field by field, as the kernel can know it: other versions' unknown fields are nobody's business. */
+static bool kernel_alike(struct engine *e, const uint8_t *bytes, size_t len, const struct flow *f)
+{
+	struct flow kept, have = *f;
+
+	if (flow_decode(bytes, len, &kept))
+		return false;
+	path_kernel_orphan(e, &kept);
+	if (!kept.ct.has_master)
+		path_kernel_orphan(e, &have);
+	return flow_equal(&kept, &have);
+}
+
+/* A destroy that is held back came after the record, or an event that undoes it will. */
+static bool is_known(struct engine *e, struct group *g, const uint8_t *key, size_t key_len,
+		     const struct flow *f)
+{
+	const uint8_t *bytes;
+	size_t len;
+
+	return table_get(g->table, key, key_len, &bytes, &len) &&
+	       (table_bit_get(g->table, key, key_len, TABLE_SUSPECT) ||
+		kernel_alike(e, bytes, len, f));
+}
+
 static void on_dump_active(struct engine *e, struct group *g, const struct flow *f)
 {
 	uint8_t bytes[FLOW_MAX];
@@ -32,23 +57,26 @@ static void on_dump_active(struct engine *e, struct group *g, const struct flow 
 	if (n < 0 || flow_key_slice(bytes, (size_t)n, &key, &key_len) ||
 	    table_touched(g->table, key, key_len) || path_out_is_member(e, &f->key))
 		return;
+	if (is_known(e, g, key, key_len, f)) {
+		(void)table_bit_set(g->table, key, key_len, TABLE_SEEN);
+		return;
+	}
 	if (table_put(g->table, bytes, (size_t)n,
 		      g->fresh && !g->complete ? TABLE_NONE : TABLE_WIRE) < 0)
 		g->refused_since_sync++;
 }
 
-static void on_dump_standby(struct group *g, const struct flow *f)
+static void on_dump_standby(struct engine *e, struct group *g, const struct flow *f)
 {
 	uint8_t key[FLOW_KEY_MAX];
 	const uint8_t *bytes;
 	size_t len;
-	struct flow kept;
 	int n = flow_key_encode(&f->key, key);
 
 	if (n < 0 || !table_get(g->table, key, (size_t)n, &bytes, &len))
 		return;
 	(void)table_bit_set(g->table, key, (size_t)n, TABLE_SEEN);
-	if (group_installs(g) && flow_decode(bytes, len, &kept) == 0 && !flow_equal(&kept, f))
+	if (group_installs(g) && !kernel_alike(e, bytes, len, f))
 		(void)table_kernel_again(g->table, key, (size_t)n);
 }
 
@@ -62,7 +90,7 @@ void reconcile_on_dump(void *ctx, const struct flow *f)
 	if (g->role == ROLE_ACTIVE)
 		on_dump_active(ed->e, g, f);
 	else if (g->role == ROLE_STANDBY)
-		on_dump_standby(g, f);
+		on_dump_standby(ed->e, g, f);
 }
 
 struct unseen {

@@ -75,7 +75,10 @@ static enum node_state next_repairing(enum role_event event)
 	return STATE_REPAIRING;
 }
 
-/* The active's death does not take back what was proven: that is the moment it was proven for. */
+/*
+ * The active's death does not take back what was proven: that is the moment it was proven for.
+ * Following another stream does, once something of it has been applied.
+ */
 static enum node_state next_standby(enum role_event event)
 {
 	switch (event) {
@@ -83,11 +86,12 @@ static enum node_state next_standby(enum role_event event)
 		return STATE_IDLE;
 	case EVENT_ROLE_ACTIVE:
 		return STATE_ACTIVE;
+	case EVENT_STREAM:
+		return STATE_REPAIRING;
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
 		return STATE_DEGRADED;
 	case EVENT_ROLE_STANDBY:
-	case EVENT_STREAM:
 	case EVENT_EQUAL:
 	case EVENT_ACTIVE_GONE:
 	case EVENT_SUPERSEDED:
@@ -104,10 +108,11 @@ static enum node_state next_degraded(enum role_event event)
 		return STATE_IDLE;
 	case EVENT_ROLE_ACTIVE:
 		return STATE_ACTIVE;
+	case EVENT_STREAM:
+		return STATE_REPAIRING;
 	case EVENT_EQUAL:
 		return STATE_STANDBY;
 	case EVENT_ROLE_STANDBY:
-	case EVENT_STREAM:
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
 	case EVENT_ACTIVE_GONE:

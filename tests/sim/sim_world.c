@@ -313,7 +313,7 @@ static void make_nodes(struct sim_world *w, const struct group_key *key, size_t 
 		.groups = w->groups,
 		.key = key,
 		.install = INSTALL_HOT,
-		.max_flows = flows * 20,
+		.max_flows = 2000 + flows * 60,
 		.retain_bytes = (size_t)sim_rng_range(&w->rng, 20, 1000) * 1000,
 		.lease_s = (uint32_t)sim_rng_range(&w->rng, 4, 9),
 		.true_s = (uint32_t)sim_rng_range(&w->rng, 4, 6),
@@ -344,7 +344,7 @@ static void world_init(struct sim_world *w, struct group_key *key)
 	struct sim_traffic_io tio = {.holders = holders_of, .kernel = kernel_of, .ctx = w};
 	struct sim_check_config cc = {
 		.key = key,
-		.memory_max = ((size_t)1 << 20) + flows * 20 * 1000,
+		.memory_max = ((size_t)1 << 20) + (2000 + flows * 60) * 1000,
 	};
 	struct sim_traffic_config tc = {
 		.seed = w->seed,

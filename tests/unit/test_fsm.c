@@ -18,8 +18,8 @@ static const enum node_state table[STATES][ROLE_EVENTS] = {
 	[STATE_IDLE] = {I, J, A, I, I, I, I, I, I},
 	[STATE_JOINING] = {I, J, A, R, S, R, R, J, J},
 	[STATE_REPAIRING] = {I, R, A, R, S, R, R, J, R},
-	[STATE_STANDBY] = {I, S, A, S, S, D, D, S, S},
-	[STATE_DEGRADED] = {I, D, A, D, S, D, D, D, D},
+	[STATE_STANDBY] = {I, S, A, R, S, D, D, S, S},
+	[STATE_DEGRADED] = {I, D, A, R, S, D, D, D, D},
 	[STATE_ACTIVE] = {I, J, A, A, A, A, A, A, J},
 };
 
