@@ -6,7 +6,7 @@ DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-
 	libsystemd-dev libnftables-dev check keepalived conntrackd conntrack nftables iproute2 procps python3-minimal
 DEPS_DEV := clang clang-format clang-tidy cppcheck shellcheck llvm libclang-rt-14-dev bpftool \
 	ipvsadm jq tshark tcpdump chromium pacemaker prometheus qemu-system-x86 busybox-static \
-	spin linux-perf valgrind universal-ctags groff
+	spin linux-perf valgrind universal-ctags groff mandoc dpkg-dev
 
 .PHONY: deps deps-dev
 deps:

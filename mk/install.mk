@@ -23,7 +23,16 @@ install: all
 	install -D -m 644 dist/modules-load.d/syncd.conf $(DESTDIR)$(MODLOADDIR)/syncd.conf
 	install -D -m 644 dist/bash-completion/syncctl $(DESTDIR)$(COMPDIR)/syncctl
 	install -d -m 755 $(DESTDIR)$(DOCDIR)/keepalived
-	install -m 644 dist/keepalived/*.conf $(DESTDIR)$(DOCDIR)/keepalived
+	for sample in dist/keepalived/*.conf; do \
+	  sed 's|/usr/local/libexec/syncd|$(LIBEXECDIR)|g' $$sample \
+	    >$(DESTDIR)$(DOCDIR)/keepalived/$${sample##*/} || exit 1; done
 	install -m 644 README.md NEWS docs/*.md docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
 	for page in docs/man/*.[1-8]; do \
 	  install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+
+# A Debian package below build/deb. Nothing is enabled by installing it.
+.PHONY: deb
+deb:
+	rm -rf build/deb/stage
+	$(MAKE) V=release install DESTDIR=build/deb/stage PREFIX=/usr
+	mk/deb.sh '$(VERSION)' build/deb/stage build/deb

@@ -135,7 +135,7 @@ struct config_conntrack {
 	uint32_t lease_s, reconcile_s;
 	struct config_bytes label_mask; /* bits of labels that are carried; empty: none */
 	struct config_prefixes leave_out;
-	uint32_t event_buffer_kb, batch;
+	uint32_t event_buffer_kb;
 	bool local; /* also the box's own flows */
 };
 
@@ -160,7 +160,7 @@ struct config_metrics {
 
 struct config_limits {
 	uint32_t max_flows; /* per group */
-	uint32_t retain, retain_mb, rate_mbit, stall_ms;
+	uint32_t retain, retain_mb, stall_ms;
 	uint32_t ready_age_ms, kernel_backlog;
 };
 

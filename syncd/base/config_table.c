@@ -95,7 +95,6 @@ static const struct config_option conntrack_options[] = {
 	{"label_mask", LIST(config_conntrack, label_mask, CONFIG_HEX)},
 	{"leave_out", LIST(config_conntrack, leave_out, CONFIG_PREFIXES)},
 	{"event_buffer_kb", NUM(config_conntrack, event_buffer_kb, 64, 1048576, "16384")},
-	{"batch", NUM(config_conntrack, batch, 1, 1024, "128")},
 	{"local", BOOL(config_conntrack, local, "false")},
 	{0},
 };
@@ -131,7 +130,6 @@ static const struct config_option limits_options[] = {
 	{"max_flows", NUM(config_limits, max_flows, 16, 64000000, "4000000")},
 	{"retain", NUM(config_limits, retain, 16, RETAIN_MAX, "16384")},
 	{"retain_mb", NUM(config_limits, retain_mb, 1, 4096, "64")},
-	{"rate_mbit", NUM(config_limits, rate_mbit, 1, 400000, NULL)},
 	{"stall_ms", NUM(config_limits, stall_ms, 10, 60000, "500")},
 	{"ready_age_ms", NUM(config_limits, ready_age_ms, 100, 600000, "3000")},
 	{"kernel_backlog", NUM(config_limits, kernel_backlog, 1, 64000000, "10000")},

@@ -220,17 +220,40 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
+static const char *read_text(const char *path)
+{
+	static char text[1 << 16];
+	FILE *f = fopen(path, "re");
+
+	ck_assert_msg(f != NULL, "%s: run from the top of the tree", path);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+/* The manual has a paragraph for each option that there is. */
+START_TEST(test_manual)
+{
+	const char *text = read_text("docs/man/syncd.conf.5");
+
+	for (const struct config_section *s = config_sections; s->option != NULL; s++)
+		for (const struct config_option *o = s->option; o->name != NULL; o++) {
+			char word[64];
+
+			snprintf(word, sizeof(word), ".It Ic %s = ", o->name);
+			ck_assert_msg(strstr(text, word) != NULL, "the manual lacks %s %s",
+				      s->name != NULL ? s->name : "", o->name);
+		}
+}
+END_TEST
+
 /* The example that is installed: read as it is, and it shows each option that there is. */
 START_TEST(test_example)
 {
-	static char text[1 << 16];
+	const char *text = read_text("docs/examples/syncd.conf");
 	char err[CONFIG_ERROR_MAX];
 	struct config *c = NULL;
-	FILE *f = fopen("docs/examples/syncd.conf", "re");
 
-	ck_assert_msg(f != NULL, "run from the top of the tree");
-	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-	fclose(f);
 	ck_assert_msg(config_load("docs/examples/syncd.conf", &c, err) == 0, "%s", err);
 	round_trip(c);
 	for (const struct config_section *s = config_sections; s->option != NULL; s++)
@@ -285,6 +308,7 @@ int main(void)
 	tcase_add_test(t, test_order);
 	tcase_add_test(t, test_round_trip);
 	tcase_add_test(t, test_example);
+	tcase_add_test(t, test_manual);
 	tcase_add_test(t, test_file);
 	tcase_add_test(t, test_syntax);
 	suite_add_tcase(s, t);
