@@ -39,7 +39,7 @@ must_own() {
 
 # steady ACTIVE STANDBY...: all flows live, the standbys hold them, the active one has $ADDRESSES.
 steady() {
-  settle 60
+  settle 120
   sync_steady "$@"
   [ -n "$EQUAL_BEFORE" ] || { EQUAL_BEFORE=$(sync_equal "$@") && fact equal_before "$EQUAL_BEFORE"; }
   [ "$EQUAL_BEFORE" != false ] || problem "the tables were not equal before the fault"

@@ -2,6 +2,7 @@
 # traffic.sh: the clients and servers of a drill; see traffic/drive.c. Sourced by one.sh.
 
 FLOWS_SCALE=${FLOWS_SCALE:-100} # percent of the usual number of paced flows
+FLOWS_PACE_MS=1000               # an exchange of each paced flow that often
 DRIVE_IN=
 DRIVE_OUT=
 FAULT_NS=
@@ -38,7 +39,7 @@ flows() {
   shift 8
   [ "$kind" = paced ] && count=$((count * FLOWS_SCALE / 100))
   say 10 "flows name=$name class=$class proto=$proto kind=$kind netns=/run/netns/$ns" \
-    "to=$to port=$port count=$count $*"
+    "to=$to port=$port count=$count pace_ms=$FLOWS_PACE_MS $*"
 }
 
 # The usual mix: 2,000 paced TCP flows of all kinds, some bulk, some UDP, and those that are only
@@ -107,7 +108,7 @@ flows_bulk() {
 
 # Waits until every living flow has shown life.
 settle() {
-  say 120 settle "${1:-30}000"
+  say 300 settle "${1:-30}000"
   [ "$STATUS" = ok ] || problem "$ANSWER flows made no exchange within ${1:-30} s"
 }
 

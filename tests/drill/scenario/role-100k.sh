@@ -3,6 +3,7 @@
 
 balancers_up lb-a lb-b
 FLOWS_SCALE=250
+FLOWS_PACE_MS=2000 # two cores
 flows_usual
 flows parked4 synced tcp park cl "${FRONT4[web]}" 80 95000 rate=8000 from=203.0.113.101 sources=4
 steady lb-a lb-b
