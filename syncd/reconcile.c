@@ -22,7 +22,8 @@ void reconcile_want(struct engine *e, enum flow_kind kind, uint64_t at_us)
 	ed->wanted = true;
 }
 
-/* Field by field, as the kernel can know it: other versions' unknown fields are nobody's business. */
+/* Field by field, as the kernel can know it: other versions' unknown fields are nobody's business.
+ */
 static bool kernel_alike(struct engine *e, const uint8_t *bytes, size_t len, const struct flow *f)
 {
 	struct flow kept, have = *f;

@@ -115,9 +115,9 @@ static uint64_t *early_word(struct ct_source *s, const struct flow_key *k, uint6
 
 static void remember_early(struct ct_source *s, const struct flow_key *k)
 {
-	uint64_t bit;
+	uint64_t bit, *word = early_word(s, k, &bit);
 
-	*early_word(s, k, &bit) |= bit;
+	*word |= bit;
 }
 
 static bool recall_early(struct ct_source *s, const struct flow_key *k)
