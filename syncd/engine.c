@@ -286,8 +286,7 @@ static void engine_count_refusal(struct engine *e, int err)
 
 void engine_on_datagram(struct engine *e, const uint8_t *dgram, size_t len, struct engine_now now)
 {
-	struct frame_header h;
-	struct peer *from;
+	struct peers_opened in;
 	struct stream *s;
 	int n;
 
@@ -298,21 +297,22 @@ void engine_on_datagram(struct engine *e, const uint8_t *dgram, size_t len, stru
 		e->counters.oversized++;
 		return;
 	}
-	n = peers_open(e->peers, dgram, len, now.mono_us, e->payload, &h, &from);
+	n = peers_open(e->peers, dgram, len, now.mono_us, e->payload, &in);
 	if (n < 0) {
 		engine_count_refusal(e, n);
 		return;
 	}
-	if (h.kind == FRAME_CONTROL) {
-		path_control_on(e, from, h.counter, (size_t)n);
+	if (in.header.kind == FRAME_CONTROL) {
+		path_control_on(e, in.from, in.header.counter, (size_t)n);
 		return;
 	}
-	s = from->proven ? stream_of(e, h.node, h.session) : NULL;
+	s = in.from->proven ? stream_of(e, in.header.node, in.header.session) : NULL;
 	if (!s) {
 		e->counters.unproven++;
 		return;
 	}
-	if (receiver_on_data(s->receiver, h.counter, e->payload, (size_t)n, now.mono_us) == 0)
+	if (receiver_on_data(s->receiver, in.header.counter, e->payload, (size_t)n, now.mono_us) ==
+	    0)
 		e->counters.duplicates++;
 	path_in_apply(e, s);
 }

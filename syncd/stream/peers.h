@@ -53,19 +53,24 @@ void peers_free(struct peers *p);
 /* Replaces the keys accepted (rotation). */
 void peers_set_keys(struct peers *p, const struct group_key *key, size_t n);
 
+struct peers_opened {
+	struct frame_header header;
+	struct peer *from;
+};
+
 /*
  * Opens a datagram: header, key, tag, replay window of control. Returns the payload's length with
- * *from and *h set; otherwise -errno and nothing has changed but a counter of the caller's:
+ * *out set; otherwise -errno and nothing has changed but a counter of the caller's:
  * -EBADMSG malformed, -EPROTONOSUPPORT version, -ENOKEY unknown key id, -EKEYREJECTED bad tag,
  * -ELOOP own datagram come back, -EEXIST control seen already, -EADDRINUSE authentic but with this
  * node's own id (an alarm only once proven: see peers_impostor). payload holds len bytes.
  *
- * An opened datagram is authentic, not fresh: unless (*from)->proven, act on nothing but hellos,
+ * An opened datagram is authentic, not fresh: unless from->proven, act on nothing but hellos,
  * and on those by peers_on_hello only. A pointer to an unproven session is valid until the next
  * call.
  */
 int peers_open(struct peers *p, const uint8_t *dgram, size_t len, uint64_t now_us, uint8_t *payload,
-	       struct frame_header *h, struct peer **from);
+	       struct peers_opened *out);
 
 /*
  * Takes in a hello. wall_us is the wall clock at now_us. Returns 1 where the peer was not proven

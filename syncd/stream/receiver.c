@@ -87,7 +87,7 @@ struct receiver *receiver_new(uint16_t node, uint64_t session, uint64_t last, ui
 		free(r);
 		return NULL;
 	}
-	for (uint16_t i = 0; i < BLOCKS; i++)
+	for (unsigned i = 0; i < BLOCKS; i++)
 		r->next_block[i] = i + 1 < BLOCKS ? (uint16_t)(i + 1) : NO_BLOCK;
 	r->free_blocks = BLOCKS;
 	r->handed_block = NO_BLOCK;

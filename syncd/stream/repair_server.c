@@ -105,8 +105,8 @@ void repair_server_clear(struct repair_server *s)
 		s->head[i] = s->tail[i] = NONE;
 	for (size_t i = 0; i < INDEX_SIZE; i++)
 		s->index[i] = NONE;
-	for (uint16_t i = 0; i < WANTED_MAX; i++)
-		list_append(s, LIST_FREE, i);
+	for (unsigned i = 0; i < WANTED_MAX; i++)
+		list_append(s, LIST_FREE, (uint16_t)i);
 }
 
 struct repair_server *repair_server_new(void)

@@ -22,8 +22,7 @@ static struct group_key keys[2];
 static struct rng rng;
 static uint64_t now_us, my_control, my_session;
 static uint8_t payload[DATAGRAM_MAX];
-static struct frame_header head;
-static struct peer *from;
+static struct peers_opened in;
 
 /* Another node as this one hears it. */
 struct other {
@@ -123,14 +122,14 @@ static struct control *hello(struct other *o, uint64_t echoes, uint64_t held_us)
 static int hear(const struct wire *w)
 {
 	static struct control c;
-	int n = peers_open(p, w->bytes, w->len, now_us, payload, &head, &from);
+	int n = peers_open(p, w->bytes, w->len, now_us, payload, &in);
 
 	if (n < 0)
 		return n;
-	if (head.kind != FRAME_CONTROL || control_read(payload, (size_t)n, &c) < 0 ||
+	if (in.header.kind != FRAME_CONTROL || control_read(payload, (size_t)n, &c) < 0 ||
 	    c.kind != CONTROL_HELLO)
 		return n;
-	return peers_on_hello(p, from, &c.hello, head.counter, now_us, WALL_US + now_us);
+	return peers_on_hello(p, in.from, &c.hello, in.header.counter, now_us, WALL_US + now_us);
 }
 
 static int hear_hello(struct other *o, uint64_t echoes)
@@ -182,12 +181,12 @@ START_TEST(test_open)
 	struct other o = {.node = 2, .session = 7};
 
 	ck_assert_int_eq(hear_data(&o), 100);
-	ck_assert_uint_eq(head.kind, FRAME_DATA);
-	ck_assert_uint_eq(head.counter, 1);
-	ck_assert_uint_eq(from->node, 2);
-	ck_assert_uint_eq(from->session, 7);
-	ck_assert(!from->proven);
-	ck_assert_uint_eq(from->heard_us, now_us);
+	ck_assert_uint_eq(in.header.kind, FRAME_DATA);
+	ck_assert_uint_eq(in.header.counter, 1);
+	ck_assert_uint_eq(in.from->node, 2);
+	ck_assert_uint_eq(in.from->session, 7);
+	ck_assert(!in.from->proven);
+	ck_assert_uint_eq(in.from->heard_us, now_us);
 	ck_assert_uint_eq(count(true), 1);
 	ck_assert_uint_eq(count(false), 0);
 	ck_assert_ptr_null(peers_by_node(p, 2));
@@ -239,16 +238,14 @@ START_TEST(test_insecure)
 
 	seal_key_insecure(&key);
 	w.len = seal(&key, &h, w.bytes, 10);
-	ck_assert_int_eq(peers_open(open, w.bytes, w.len, now_us, payload, &head, &from), 10);
+	ck_assert_int_eq(peers_open(open, w.bytes, w.len, now_us, payload, &in), 10);
 	/* One with keys takes nothing of it, nor the other way round. */
-	ck_assert_int_lt(peers_open(p, w.bytes, w.len, now_us, payload, &head, &from), 0);
+	ck_assert_int_lt(peers_open(p, w.bytes, w.len, now_us, payload, &in), 0);
 	h.key_id = 1;
 	w.len = seal(&key, &h, w.bytes, 10);
-	ck_assert_int_eq(peers_open(p, w.bytes, w.len, now_us, payload, &head, &from),
-			 -EKEYREJECTED);
+	ck_assert_int_eq(peers_open(p, w.bytes, w.len, now_us, payload, &in), -EKEYREJECTED);
 	seal_into(&w, &(struct other){.node = 2, .session = 7}, FRAME_DATA, 2, 10);
-	ck_assert_int_eq(peers_open(open, w.bytes, w.len, now_us, payload, &head, &from),
-			 -EKEYREJECTED);
+	ck_assert_int_eq(peers_open(open, w.bytes, w.len, now_us, payload, &in), -EKEYREJECTED);
 	peers_free(open);
 }
 END_TEST
@@ -289,17 +286,17 @@ START_TEST(test_echo_proves)
 
 	i_say();
 	ck_assert_int_eq(hear_hello(&o, 0), 0);
-	ck_assert(!from->proven);
-	ck_assert_uint_eq(from->last_data, 0); /* an unproven one's word */
+	ck_assert(!in.from->proven);
+	ck_assert_uint_eq(in.from->last_data, 0); /* an unproven one's word */
 	now_us += 50 * MS_US;
 	ck_assert_int_eq(hear_hello(&o, 1), 1);
-	ck_assert(from->proven);
-	ck_assert_str_eq(from->name, "node-2");
-	ck_assert_uint_eq(from->last_data, 55);
-	ck_assert_uint_eq(from->max_datagram, 1300);
-	ck_assert_uint_eq(from->hello_us, now_us);
+	ck_assert(in.from->proven);
+	ck_assert_str_eq(in.from->name, "node-2");
+	ck_assert_uint_eq(in.from->last_data, 55);
+	ck_assert_uint_eq(in.from->max_datagram, 1300);
+	ck_assert_uint_eq(in.from->hello_us, now_us);
 	ck_assert_int_eq(hear_hello(&o, 1), 0); /* still */
-	ck_assert_ptr_eq(peers_by_node(p, 2), from);
+	ck_assert_ptr_eq(peers_by_node(p, 2), in.from);
 }
 END_TEST
 
@@ -377,7 +374,7 @@ START_TEST(test_restart_displaces)
 	ck_assert_uint_eq(peers_by_node(p, 2)->session, 8);
 	/* What still comes of the old one is authentic, and nothing more. */
 	(void)hear_hello(&old, my_control);
-	ck_assert(!from->proven);
+	ck_assert(!in.from->proven);
 	peers_tick(p, now_us, on_gone, NULL);
 	ck_assert_uint_eq(gone_count, 1);
 	ck_assert_uint_eq(gone_session, 7);
@@ -468,7 +465,7 @@ START_TEST(test_recording_of_the_live_session)
 	peers_tick(p, now_us, on_gone, NULL);
 	ck_assert_uint_eq(count(true), 0);
 	ck_assert_int_gt(hear(&tape[0]), 0); /* authentic, of nobody proven */
-	ck_assert(!from->proven);
+	ck_assert(!in.from->proven);
 	prove(&o);
 	for (unsigned i = 0; i < 20; i++)
 		ck_assert_int_eq(hear(&tape[i]), -EEXIST);
@@ -540,10 +537,10 @@ START_TEST(test_rtt_and_offset)
 		now_us += back_us;
 		(void)hear(&w);
 	}
-	ck_assert_uint_ge(from->rtt_us, 200);
-	ck_assert_uint_le(from->rtt_us, 245);
-	ck_assert_int_ge((long)from->clock_offset_us, WALL_OFFSET - 25);
-	ck_assert_int_le((long)from->clock_offset_us, WALL_OFFSET + 25);
+	ck_assert_uint_ge(in.from->rtt_us, 200);
+	ck_assert_uint_le(in.from->rtt_us, 245);
+	ck_assert_int_ge((long)in.from->clock_offset_us, WALL_OFFSET - 25);
+	ck_assert_int_le((long)in.from->clock_offset_us, WALL_OFFSET + 25);
 	/* Its clock is set: seen at once. */
 	i_say();
 	{
@@ -553,12 +550,12 @@ START_TEST(test_rtt_and_offset)
 		control_of(&w, &o, c);
 	}
 	(void)hear(&w);
-	ck_assert_int_ge((long)from->clock_offset_us, 3599 * (long)S_US);
+	ck_assert_int_ge((long)in.from->clock_offset_us, 3599 * (long)S_US);
 	/* An echo held for longer than it was away teaches nothing. */
 	i_say();
 	control_of(&w, &o, hello(&o, my_control, 1000000));
 	(void)hear(&w);
-	ck_assert_uint_le(from->rtt_us, 245);
+	ck_assert_uint_le(in.from->rtt_us, 245);
 }
 END_TEST
 
@@ -583,31 +580,31 @@ START_TEST(test_pages_merge)
 	prove(&o);
 	page(&o, 1, 2, 17, 10);
 	page(&o, 0, 2, 1, 16);
-	ck_assert_uint_eq(from->groups, 26);
+	ck_assert_uint_eq(in.from->groups, 26);
 	for (size_t i = 0; i < 26; i++)
-		ck_assert_uint_eq(from->group[i].id, i + 1);
-	ck_assert_uint_eq(peer_group(from, 20)->flows, 2);
-	ck_assert_ptr_null(peer_group(from, 27));
-	ck_assert_ptr_null(peer_group(from, 0));
+		ck_assert_uint_eq(in.from->group[i].id, i + 1);
+	ck_assert_uint_eq(peer_group(in.from, 20)->flows, 2);
+	ck_assert_ptr_null(peer_group(in.from, 27));
+	ck_assert_ptr_null(peer_group(in.from, 0));
 	/* Group 26 is gone; not before all pages have said so. */
 	page(&o, 0, 2, 1, 16);
-	ck_assert_ptr_nonnull(peer_group(from, 26));
+	ck_assert_ptr_nonnull(peer_group(in.from, 26));
 	page(&o, 1, 2, 17, 9);
-	ck_assert_ptr_null(peer_group(from, 26));
-	ck_assert_uint_eq(from->groups, 25);
+	ck_assert_ptr_null(peer_group(in.from, 26));
+	ck_assert_uint_eq(in.from->groups, 25);
 	/* A lost page: nothing is dropped for not having been heard. */
 	page(&o, 0, 2, 1, 16);
 	page(&o, 0, 2, 1, 16);
-	ck_assert_uint_eq(from->groups, 25);
+	ck_assert_uint_eq(in.from->groups, 25);
 	page(&o, 1, 2, 17, 9);
-	ck_assert_uint_eq(from->groups, 25);
+	ck_assert_uint_eq(in.from->groups, 25);
 	/* Fewer groups, one page. */
 	page(&o, 0, 1, 3, 2);
-	ck_assert_uint_eq(from->groups, 2);
-	ck_assert_uint_eq(from->group[0].id, 3);
+	ck_assert_uint_eq(in.from->groups, 2);
+	ck_assert_uint_eq(in.from->group[0].id, 3);
 	page(&o, 5, 3, 100, 1); /* no such page */
 	page(&o, 5, 1000000, 100, 1);
-	ck_assert_uint_eq(from->groups, 2);
+	ck_assert_uint_eq(in.from->groups, 2);
 }
 END_TEST
 
@@ -618,9 +615,9 @@ START_TEST(test_groups_are_bounded)
 	prove(&o);
 	for (uint32_t nr = 0; nr < 40; nr++)
 		page(&o, nr, 40, 1 + nr * 16, 16);
-	ck_assert_uint_le(from->groups, GROUPS_MAX);
+	ck_assert_uint_le(in.from->groups, GROUPS_MAX);
 	page(&o, 0, 1, 1, 1);
-	ck_assert_uint_eq(from->groups, 1);
+	ck_assert_uint_eq(in.from->groups, 1);
 }
 END_TEST
 
@@ -635,9 +632,9 @@ START_TEST(test_old_hello)
 	o.data = 20;
 	control_of(&late, &o, hello(&o, my_control, 0));
 	(void)hear(&late);
-	ck_assert_uint_eq(from->last_data, 20);
+	ck_assert_uint_eq(in.from->last_data, 20);
 	ck_assert_int_eq(hear(&early), 0);
-	ck_assert_uint_eq(from->last_data, 20);
+	ck_assert_uint_eq(in.from->last_data, 20);
 }
 END_TEST
 

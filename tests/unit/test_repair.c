@@ -413,6 +413,32 @@ START_TEST(test_client_retries_slower_and_slower)
 }
 END_TEST
 
+/* Without any answer the run is given up, and a check that still differs begins another. */
+START_TEST(test_client_gives_a_run_up)
+{
+	static struct fixture f;
+	static struct repair_request req;
+	struct data_check k = {.digest = 1, .count = 10};
+	struct repair_client *c;
+	uint64_t next_us, now_us = 1;
+
+	fixture_init(&f, 0);
+	repair_loop_load(f.l.standby[0].table, 1, 0);
+	c = f.l.standby[0].client;
+	(void)repair_client_on_check(c, f.l.standby[0].table, &k, REPAIR_GAP, now_us);
+	ck_assert(repair_client_request(c, now_us, &req, &next_us));
+	now_us += 4 * S_US;
+	(void)repair_client_on_check(c, f.l.standby[0].table, &k, REPAIR_CHECK, now_us);
+	ck_assert_uint_eq(repair_client_progress(c)->started_us, 1);
+	now_us += 2 * S_US;
+	(void)repair_client_on_check(c, f.l.standby[0].table, &k, REPAIR_CHECK, now_us);
+	ck_assert_uint_eq(repair_client_progress(c)->started_us, now_us);
+	ck_assert(repair_client_request(c, now_us, &req, &next_us));
+	ck_assert_uint_eq(req.why, REPAIR_CHECK);
+	repair_loop_fini(&f.l);
+}
+END_TEST
+
 /* Nobody's digests but those of a range that was asked for are taken, and never more than bounds.
  */
 START_TEST(test_client_ignores_what_it_did_not_ask)
@@ -485,6 +511,7 @@ int main(void)
 	tcase_add_test(server, test_server_refuses_nonsense);
 	tcase_add_test(server, test_range_settles_the_queue);
 	tcase_add_test(client, test_client_retries_slower_and_slower);
+	tcase_add_test(client, test_client_gives_a_run_up);
 	tcase_add_test(client, test_client_ignores_what_it_did_not_ask);
 	suite_add_tcase(s, cost);
 	suite_add_tcase(s, loop);

@@ -146,6 +146,27 @@ START_TEST(test_key_changes_counters_go_on)
 }
 END_TEST
 
+START_TEST(test_insecure)
+{
+	struct sender_config cfg = {.node = NODE, .session = SESSION, .insecure = true};
+	const struct sender_io io = {.send = on_send};
+	struct sender *open = sender_new(&cfg, &io);
+	struct frame_header h;
+	struct seal_key key;
+	uint8_t payload[DATAGRAM_MAX];
+
+	memset(sender_payload(open), 3, 10);
+	(void)sender_data(open, 10, 1);
+	ck_assert_int_eq(frame_header_read(sent[0].bytes, sent[0].len, &h), 0);
+	ck_assert_uint_eq(h.key_id, 0);
+	seal_key_insecure(&key);
+	ck_assert_int_eq(seal_open(&key, &h, sent[0].bytes, sent[0].len, payload), 10);
+	ck_assert_uint_eq(payload[9], 3);
+	sender_free(open);
+	sender_free(NULL);
+}
+END_TEST
+
 START_TEST(test_payload_max)
 {
 	ck_assert_uint_eq(sender_payload_max(s), DATAGRAM_START - FRAME_OVERHEAD);
@@ -478,6 +499,7 @@ int main(void)
 	tcase_add_checked_fixture(keep, setup, teardown);
 	tcase_add_test(keep, test_numbers_and_seals);
 	tcase_add_test(keep, test_key_changes_counters_go_on);
+	tcase_add_test(keep, test_insecure);
 	tcase_add_test(keep, test_payload_max);
 	tcase_add_test(keep, test_retain);
 	tcase_add_test(keep, test_nak_once_in_a_linger);
