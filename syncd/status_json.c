@@ -90,6 +90,8 @@ json_t *status_group_json(const struct engine_group_status *st)
 	set_number(o, "would_lose", st->would_lose);
 	set_flag(o, "ready", st->ready);
 	set_flag(o, "complete", st->complete);
+	set_flag(o, "whole", st->whole);
+	set_flag(o, "handover", st->handover);
 	set_hex(o, "digest", st->digest);
 	set_number(o, "wire_queued", st->wire_queued);
 	set_number(o, "kernel_queued", st->kernel_queued);

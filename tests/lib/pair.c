@@ -291,17 +291,27 @@ bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout
 }
 
 /* TCP and UDP, each with destination NAT alone and with both; a client of its own for each kind. */
-static struct flow flow_number(unsigned n)
+static struct flow flow_number(unsigned n, bool dnat_only)
 {
 	unsigned kind = n / PER_KIND % KINDS;
-	bool both = kind % 2;
-	struct flow f = ct_lab_flow(kind < 2 ? IPPROTO_TCP : IPPROTO_UDP, 4,
+	bool both = kind % 2 && !dnat_only;
+	struct flow f = ct_lab_flow(kind < 2 || dnat_only ? IPPROTO_TCP : IPPROTO_UDP, 4,
 				    both ? CT_LAB_BOTH : CT_LAB_DNAT, n % PER_KIND);
 
 	f.key.src.b[3] = (uint8_t)(100 + kind);
 	if (!both)
 		f.ct.reply_dst = f.key.src;
 	return f;
+}
+
+void pair_enter(struct pair *p, size_t i)
+{
+	must(netns_switch(p->node[i].ns) == 0, "setns");
+}
+
+void pair_leave(struct pair *p)
+{
+	must(netns_switch(p->sw) == 0, "setns");
 }
 
 static void settle(struct ct_lab *lab)
@@ -315,9 +325,10 @@ void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del)
 {
 	struct ct_lab lab;
 
-	must(netns_switch(p->node[i].ns) == 0 && ct_lab_open(&lab, NULL) == 0, "sink");
+	pair_enter(p, i);
+	must(ct_lab_open(&lab, NULL) == 0, "sink");
 	for (unsigned k = first; k < first + n; k++) {
-		struct flow f = flow_number(k);
+		struct flow f = flow_number(k, p->dnat_only);
 
 		while (lab.sink->ops->submit(lab.sink, del ? SINK_DEL : SINK_PUT, &f) == -EAGAIN)
 			settle(&lab);
@@ -325,7 +336,7 @@ void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del)
 	settle(&lab);
 	must(lab.errors == 0, "flows");
 	ct_lab_close(&lab);
-	must(netns_switch(p->sw) == 0, "setns");
+	pair_leave(p);
 }
 
 static size_t count_lab(const struct ct_lab *lab)
@@ -345,12 +356,11 @@ size_t pair_kernel_count(struct pair *p, size_t i)
 	struct ct_lab lab;
 	size_t n;
 
-	must(netns_switch(p->node[i].ns) == 0 && ct_lab_open(&lab, NULL) == 0 &&
-		     ct_lab_dump(&lab) == 0,
-	     "dump");
+	pair_enter(p, i);
+	must(ct_lab_open(&lab, NULL) == 0 && ct_lab_dump(&lab) == 0, "dump");
 	n = count_lab(&lab);
 	ct_lab_close(&lab);
-	must(netns_switch(p->sw) == 0, "setns");
+	pair_leave(p);
 	return n;
 }
 

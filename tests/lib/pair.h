@@ -30,6 +30,7 @@ struct pair {
 	char dir[64];
 	int sw; /* the switch's namespace */
 	size_t nodes;
+	bool dnat_only; /* pair_flows makes TCP with destination NAT only */
 	struct pair_node node[PAIR_NODES_MAX];
 };
 
@@ -74,6 +75,10 @@ bool pair_wait_counter(struct pair *p, size_t i, const char *name, long long val
 
 /* Until node i stands by with `flows` flows, equal, all of them in its kernel. */
 bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout_ms);
+
+/* Goes into node i's namespace, or back to the switch's. */
+void pair_enter(struct pair *p, size_t i);
+void pair_leave(struct pair *p);
 
 /* Makes, or with del deletes, flows first .. first + n - 1 (of 4 x 50,000) in node i's kernel. */
 void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del);
