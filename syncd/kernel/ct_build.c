@@ -57,21 +57,6 @@ struct side {
 	bool zoned;
 };
 
-static bool has_ports(uint8_t l4proto)
-{
-	switch (l4proto) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP:
-	case IPPROTO_GRE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static struct side side_orig(const struct flow_key *k)
 {
 	return (struct side){&k->src,
@@ -109,7 +94,7 @@ static void put_l4(struct ct_writer *w, const struct flow_key *k, const struct s
 	uint8_t *nest = ct_nest_begin(w, CTA_TUPLE_PROTO);
 
 	ct_put_u8(w, CTA_PROTO_NUM, k->l4proto);
-	if (has_ports(k->l4proto)) {
+	if (ct_message_has_ports(k->l4proto)) {
 		ct_put_be16(w, CTA_PROTO_SRC_PORT, s->sport);
 		ct_put_be16(w, CTA_PROTO_DST_PORT, s->dport);
 	} else if (k->l4proto == IPPROTO_ICMP) {
@@ -166,7 +151,8 @@ static void put_nat(struct ct_writer *w, unsigned type, const struct flow_key *k
 	uint8_t *nest = ct_nest_begin(w, type);
 
 	ct_put(w, v6 ? CTA_NAT_V6_MINIP : CTA_NAT_V4_MINIP, to->b, v6 ? 16 : 4);
-	if (has_ports(k->l4proto) || k->l4proto == IPPROTO_ICMP || k->l4proto == IPPROTO_ICMPV6) {
+	if (ct_message_has_ports(k->l4proto) || k->l4proto == IPPROTO_ICMP ||
+	    k->l4proto == IPPROTO_ICMPV6) {
 		uint8_t *ports = ct_nest_begin(w, CTA_NAT_PROTO);
 
 		ct_put_be16(w, CTA_PROTONAT_PORT_MIN, port);

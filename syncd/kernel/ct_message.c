@@ -28,18 +28,20 @@ struct tuple {
 
 static void read_addresses(struct ct_attrs row, struct tuple *t)
 {
+	unsigned seen4 = 0, seen6 = 0; /* 1 source, 2 destination */
 	struct ct_attr a;
 
 	while (ct_attr_next(&row, &a)) {
 		bool v6 = a.type == CTA_IP_V6_SRC || a.type == CTA_IP_V6_DST;
 		bool src = a.type == CTA_IP_V4_SRC || a.type == CTA_IP_V6_SRC;
-		uint8_t len = v6 ? 16 : 4;
+		unsigned len = v6 ? 16 : 4;
 
 		if (a.type < CTA_IP_V4_SRC || a.type > CTA_IP_V6_DST || a.len < len)
 			continue;
 		memcpy(src ? t->src.b : t->dst.b, a.data, len);
-		t->addr_len = len;
+		*(v6 ? &seen6 : &seen4) |= src ? 1 : 2;
 	}
+	t->addr_len = seen4 == 3 && seen6 == 0 ? 4 : seen6 == 3 && seen4 == 0 ? 16 : 0;
 }
 
 static void read_l4(struct ct_attrs row, struct tuple *t)
@@ -103,6 +105,21 @@ static bool is_icmp(uint8_t l4proto)
 	return l4proto == IPPROTO_ICMP || l4proto == IPPROTO_ICMPV6;
 }
 
+bool ct_message_has_ports(uint8_t l4proto)
+{
+	switch (l4proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+	case IPPROTO_GRE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void tuple_to_key(const struct tuple *t, struct flow_key *k)
 {
 	k->kind = FLOW_CONNTRACK;
@@ -110,9 +127,10 @@ static void tuple_to_key(const struct tuple *t, struct flow_key *k)
 	k->l4proto = t->l4proto;
 	k->src = t->src;
 	k->dst = t->dst;
-	k->sport = t->sport;
-	k->dport = t->dport;
-	if (is_icmp(t->l4proto)) {
+	if (ct_message_has_ports(t->l4proto)) {
+		k->sport = t->sport;
+		k->dport = t->dport;
+	} else if (is_icmp(t->l4proto)) {
 		k->sport = t->icmp_id;
 		k->dport = (uint16_t)(t->icmp_type << 8 | t->icmp_code);
 	}
@@ -122,9 +140,10 @@ static void tuple_to_reply(const struct tuple *t, struct flow_conntrack *ct)
 {
 	ct->reply_src = t->src;
 	ct->reply_dst = t->dst;
-	ct->reply_sport = t->sport;
-	ct->reply_dport = t->dport;
-	if (is_icmp(t->l4proto)) {
+	if (ct_message_has_ports(t->l4proto)) {
+		ct->reply_sport = t->sport;
+		ct->reply_dport = t->dport;
+	} else if (is_icmp(t->l4proto)) {
 		ct->reply_sport = (uint16_t)(t->icmp_type << 8 | t->icmp_code);
 		ct->reply_dport = t->icmp_id;
 	}

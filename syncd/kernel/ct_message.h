@@ -32,6 +32,9 @@ bool ct_message_is_new(const struct nlmsghdr *nlh);
 /* True for a destroy of a flow that did not end by itself (field notes of masquerade). */
 bool ct_message_is_live(const struct nlmsghdr *nlh, const struct ct_record *r);
 
+/* True for protocols whose tuples have ports (GRE: its keys); others have none, or ICMP's id. */
+bool ct_message_has_ports(uint8_t l4proto);
+
 /* Messages are appended to a batch; the caller keeps CT_MESSAGE_MAX bytes free before each. */
 enum { CT_MESSAGE_MAX = 1024 };
 struct ct_batch {

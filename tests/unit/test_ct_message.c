@@ -314,7 +314,8 @@ START_TEST(the_program_drops_only_what_nobody_wants)
 		struct ct_record r;
 		bool wanted;
 
-		if (e->d_name[0] == '.')
+		/* odd_: what the fuzzer found, no kernel's. */
+		if (e->d_name[0] == '.' || strncmp(e->d_name, "odd_", 4) == 0)
 			continue;
 		nlh = recorded(e->d_name);
 		if (ct_message_parse(nlh, all_labels, &r) < 0)
