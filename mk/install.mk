@@ -17,8 +17,11 @@ install: all
 	install -m 755 dist/keepalived/syncd-notify $(DESTDIR)$(LIBEXECDIR)
 	install -D -m 755 dist/ocf/syncd $(DESTDIR)$(OCFDIR)/syncd
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|g' dist/systemd/syncd.service >$(DESTDIR)$(UNITDIR)/syncd.service
+	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' dist/systemd/syncd.service \
+	  >$(DESTDIR)$(UNITDIR)/syncd.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/syncd.service
+	sed 's|@SBINDIR@|$(SBINDIR)|g' dist/systemd/syncd-stop >$(DESTDIR)$(LIBEXECDIR)/syncd-stop
+	chmod 755 $(DESTDIR)$(LIBEXECDIR)/syncd-stop
 	install -D -m 644 dist/sysctl.d/60-syncd.conf $(DESTDIR)$(SYSCTLDIR)/60-syncd.conf
 	install -D -m 644 dist/modules-load.d/syncd.conf $(DESTDIR)$(MODLOADDIR)/syncd.conf
 	install -D -m 644 dist/bash-completion/syncctl $(DESTDIR)$(COMPDIR)/syncctl

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Names and meanings of the counters. tests/unit/test_status.c checks that none is left out. */
+/* Names and meanings of the counters; static assertions hold that none is left out. */
 #include "syncd/counters.h"
 
 #include <assert.h>

@@ -115,6 +115,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int revents)
 	daemon_update_ready(d);
 	if (d->metrics)
 		metrics_http_on_readable(d->metrics); /* drops idle clients */
+	daemon_notify_status(d);
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 

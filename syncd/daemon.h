@@ -30,6 +30,12 @@ struct daemon_link {
 	ev_io io;
 };
 
+/* The link on which a node was last heard, authenticated. */
+struct daemon_heard {
+	uint16_t node; /* 0: free */
+	const struct link *link;
+};
+
 struct daemon_edge {
 	struct daemon *d;
 	struct source *source;
@@ -55,6 +61,7 @@ struct daemon {
 	uint64_t session, started_us;
 	struct daemon_link link[LINKS_MAX];
 	size_t links;
+	struct daemon_heard heard[NODES_MAX];
 	struct engine *engine;
 	struct daemon_edge edge[2]; /* by enum flow_kind */
 	struct daemon_group *group;
@@ -91,6 +98,7 @@ int daemon_load_keys(const struct config *c, struct group_key *key, size_t *keys
 struct engine_io daemon_engine_io(struct daemon *d);
 int daemon_open_links(struct daemon *d);
 void daemon_watch_links(struct daemon *d);
+const char *daemon_peer_link(void *daemon, uint16_t node);
 
 /* daemon_kernel.c: the kernel's edges and what is wrong with this box */
 int daemon_open_kernel(struct daemon *d);
@@ -112,6 +120,10 @@ int daemon_open_ctl(struct daemon *d);
 /* daemon_status.c: commands that only tell, and the metrics listener */
 ctl_fn daemon_on_status, daemon_on_peers, daemon_on_stats, daemon_on_metrics, daemon_on_verify;
 int daemon_open_metrics(struct daemon *d);
+void daemon_notify_status(struct daemon *d);
+
+/* True where a standby (the one of this name, unless NULL) is heard, proven and ready. */
+bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *node);
 
 /* daemon_reload.c */
 ctl_fn daemon_on_reload;

@@ -60,17 +60,42 @@ static int on_role(void *ctx, const json_t *request, json_t *response)
 	return CTL_CODE_YES;
 }
 
+/* Only to somebody who will lose nothing; one node may be named. */
+static int hand_over(struct daemon *d, uint32_t group, const char *node, json_t *response)
+{
+	struct engine_now now = daemon_now();
+	struct engine_group_status st;
+
+	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++)
+		if (st.id == group && st.role != ROLE_ACTIVE)
+			return answer_error(response, CTL_CODE_NO, "not active here");
+	if (!daemon_standby_ready(d, group, node))
+		return answer_error(response, CTL_CODE_NO,
+				    node ? "that node is not a standby that is ready"
+					 : "no standby is ready");
+	(void)engine_handover(d->engine, group, now);
+	return CTL_CODE_YES;
+}
+
+/* A group, or without one all that are active here. */
 static int on_handover(void *ctx, const json_t *request, json_t *response)
 {
 	struct daemon *d = ctx;
-	const struct config_group *g = request_group(d, request, response);
+	const char *node = json_string_value(json_object_get(request, "node"));
+	const struct config_group *g;
+	struct engine_group_status st;
+	int code = CTL_CODE_YES;
 
-	if (!g)
-		return CTL_CODE_USAGE;
-	if (engine_handover(d->engine, g->id, daemon_now()))
-		return answer_error(response, CTL_CODE_NO, "not active here");
+	if (json_object_get(request, "group")) {
+		g = request_group(d, request, response);
+		code = g ? hand_over(d, g->id, node, response) : CTL_CODE_USAGE;
+	} else {
+		for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++)
+			if (st.role == ROLE_ACTIVE && hand_over(d, st.id, node, response))
+				code = CTL_CODE_NO;
+	}
 	daemon_update_ready(d);
-	return CTL_CODE_YES;
+	return code;
 }
 
 static int on_reconcile(void *ctx, const json_t *request, json_t *response)

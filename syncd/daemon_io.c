@@ -72,6 +72,7 @@ static void io_store_term(void *ctx, uint32_t group, struct term highest, enum n
 			  strerror(-err));
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are struct engine_io's */
 static void io_record(void *ctx, enum engine_record what, uint16_t node, uint64_t session,
 		      uint64_t counter, const uint8_t *bytes, size_t len)
 {
@@ -99,17 +100,48 @@ struct engine_io daemon_engine_io(struct daemon *d)
 	};
 }
 
+/* The engine does not know links: where it has just heard from the sender, that was by this one. */
+static void note_heard(struct daemon_link *l, const uint8_t *dgram, size_t len, uint64_t now_us)
+{
+	struct daemon_heard *h = l->d->heard;
+	struct frame_header frame;
+	const struct peer *p;
+
+	if (frame_header_read(dgram, len, &frame))
+		return;
+	p = peers_by_node(engine_peers(l->d->engine), frame.node);
+	if (!p || p->session != frame.session || p->heard_us != now_us)
+		return;
+	for (size_t i = 0; i < NODES_MAX; i++)
+		if (h[i].node == frame.node || h[i].node == 0) {
+			h[i] = (struct daemon_heard){.node = frame.node, .link = l->link};
+			return;
+		}
+}
+
+const char *daemon_peer_link(void *daemon, uint16_t node)
+{
+	const struct daemon *d = daemon;
+
+	for (size_t i = 0; i < NODES_MAX; i++)
+		if (d->heard[i].node == node && node != 0)
+			return link_name(d->heard[i].link);
+	return NULL;
+}
+
 static void on_datagram(void *ctx, const uint8_t *dgram, size_t len)
 {
-	struct daemon *d = ctx;
+	struct daemon_link *l = ctx;
+	struct engine_now now = daemon_now();
 
-	engine_on_datagram(d->engine, dgram, len, daemon_now());
+	engine_on_datagram(l->d->engine, dgram, len, now);
+	note_heard(l, dgram, len, now.mono_us);
 }
 
 static void on_link(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct daemon_link *l = w->data;
-	int n = link_receive(l->link, DATAGRAMS_PER_TURN, on_datagram, l->d);
+	int n = link_receive(l->link, DATAGRAMS_PER_TURN, on_datagram, l);
 
 	(void)loop;
 	(void)revents;

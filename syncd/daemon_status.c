@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "syncd/daemon.h"
 #include "syncd/metrics.h"
 
-static struct status_box box_of(const struct daemon *d)
+static struct status_box box_of(struct daemon *d)
 {
 	const struct daemon_edge *edge = d->edge;
 
@@ -20,6 +21,8 @@ static struct status_box box_of(const struct daemon *d)
 		.conntrack = edge[FLOW_CONNTRACK].source != NULL
 				     ? edge[FLOW_CONNTRACK].source->ops->name
 				     : NULL,
+		.peer_link = daemon_peer_link,
+		.ctx = d,
 		.ipvs = edge[FLOW_IPVS].source != NULL ? edge[FLOW_IPVS].source->ops->name : NULL,
 	};
 }
@@ -141,6 +144,36 @@ int daemon_on_verify(void *ctx, const json_t *request, json_t *response)
 		return CTL_CODE_USAGE;
 	}
 	return good ? CTL_CODE_YES : CTL_CODE_NO;
+}
+
+bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *node)
+{
+	struct peers *peers = engine_peers(d->engine);
+
+	for (const struct peer *p = peers_next(peers, NULL, false); p != NULL;
+	     p = peers_next(peers, p, false)) {
+		const struct hello_group *hg = peer_group(p, group);
+
+		if (hg != NULL && hg->role == ROLE_STANDBY && hg->ready &&
+		    (node == NULL || strcmp(p->name, node) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* For `systemctl status`: a word a group. */
+void daemon_notify_status(struct daemon *d)
+{
+	struct engine_group_status st;
+	char text[512];
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0 && at < sizeof(text); i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s: %s, %llu flows%s",
+				       i > 0 ? "; " : "", st.name, role_state_name(st.state),
+				       (unsigned long long)st.flows, st.ready ? "" : ", not ready");
+	(void)sd_notifyf(0, "STATUS=%s", text);
 }
 
 static void on_http(struct ev_loop *loop, ev_io *w, int revents)

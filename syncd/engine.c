@@ -326,8 +326,10 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 	if (!g)
 		return -ENOENT;
 	e->now = now;
-	if (g->role == role)
+	if (g->role == role) {
+		g->handover = false; /* told again to be what it is: the handover is called off */
 		return 0;
+	}
 	if (role == ROLE_ACTIVE) {
 		group_become_active(e, g, reason);
 		return 0;

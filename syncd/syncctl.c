@@ -52,7 +52,7 @@ static const struct command commands[] = {
 	 {"group", "role"},
 	 ctl_text_role,
 	 "tell or take a role"},
-	{"handover", "[GROUP]", 1, false, {"group"}, NULL, "give the active role away"},
+	{"handover", "[-w S] [GROUP] [NODE]", 2, false, {"group", "node"}, NULL, "give roles away"},
 	{"reconcile", "", 0, false, {0}, NULL, "compare table and kernel now"},
 	{"reload", "", 0, false, {0}, ctl_text_reload, "read configuration and keys again"},
 	{0},
@@ -67,7 +67,7 @@ static int usage(FILE *to)
 		    "commands:\n",
 		    to);
 	for (const struct command *c = commands; c->name != NULL; c++)
-		(void)fprintf(to, "  %-9s %-17s %s\n", c->name, c->args, c->help);
+		(void)fprintf(to, "  %-9s %-21s %s\n", c->name, c->args, c->help);
 	(void)fputs("  genkey    [-i ID] [-l LIKE.key] FILE\n"
 		    "                              make a key; -l: of the same cluster as another "
 		    "one\n",
@@ -187,6 +187,39 @@ static int ask_until(const char *path, const json_t *request, long wait_s, json_
 	}
 }
 
+/* True once no group (or not that one) is both active and being handed over. */
+static bool is_handed_over(const char *path, const char *group)
+{
+	json_t *request = json_pack("{ss}", "command", "status"), *response = NULL, *g;
+	bool over = ask(path, request, &response) == CTL_CODE_YES;
+	size_t i;
+
+	json_array_foreach(
+		json_object_get(response, "groups"), i,
+		g) if ((group == NULL ||
+			strcmp(group, json_string_value(json_object_get(g, "name"))) == 0) &&
+		       json_is_true(json_object_get(g, "handover"))) over = false;
+	json_decref(request);
+	json_decref(response);
+	return over;
+}
+
+/* Waits for whoever decides to have taken the role away. Returns 0, or 1 when the time is over. */
+static int wait_handed_over(const char *path, const struct options *o)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000l};
+	const char *group = o->args > 0 ? o->arg[0] : NULL;
+
+	for (long tries = o->wait_s * 1000 / AGAIN_MS; tries > 0; tries--) {
+		if (is_handed_over(path, group))
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	if (o->wait_s > 0)
+		(void)fprintf(stderr, "syncctl: handover: still active after %ld s\n", o->wait_s);
+	return o->wait_s > 0 ? 1 : 0;
+}
+
 static void print_response(const struct command *c, const struct options *o, json_t *response)
 {
 	const char *error = json_string_value(json_object_get(response, "error"));
@@ -220,6 +253,8 @@ static int run(const struct command *c, const struct options *o)
 	}
 	print_response(c, o, response);
 	json_decref(response);
+	if (rc == CTL_CODE_YES && strcmp(c->name, "handover") == 0)
+		rc = wait_handed_over(path, o);
 	return fflush(stdout) == 0 ? rc : 1;
 }
 

@@ -27,7 +27,7 @@ int ctl_client_open(const char *path, struct ctl_client **out)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -ENOMEM;

@@ -92,7 +92,7 @@ int ctl_server_new(const struct ctl_server_config *cfg, struct ctl_server **out)
 	if (s == NULL)
 		return -ENOMEM;
 	s->addr.sun_family = AF_UNIX;
-	strcpy(s->addr.sun_path, cfg->path);
+	memcpy(s->addr.sun_path, cfg->path, strlen(cfg->path) + 1);
 	s->group = cfg->group;
 	s->command = cfg->command;
 	s->ctx = cfg->ctx;

@@ -41,6 +41,7 @@ static enum MHD_Result answer_plain(struct MHD_Connection *c, unsigned code, con
 	return copy != NULL ? answer(c, code, copy, strlen(copy), "text/plain") : MHD_NO;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_len, void **state)

@@ -99,7 +99,7 @@ int keepalived_fifo_open(const char *path, struct keepalived_fifo **out)
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return -ENOMEM;
-	strcpy(f->path, path);
+	memcpy(f->path, path, strlen(path) + 1);
 	f->fd = -1;
 	rc = open_fifo(f);
 	if (rc < 0)

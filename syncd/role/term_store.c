@@ -204,8 +204,8 @@ int term_store_open(const char *state_dir, const char *runtime_dir, struct term_
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	strcpy(s->state_dir, state_dir);
-	strcpy(s->runtime_dir, runtime_dir);
+	memcpy(s->state_dir, state_dir, strlen(state_dir) + 1);
+	memcpy(s->runtime_dir, runtime_dir, strlen(runtime_dir) + 1);
 	rc = load(s);
 	if (rc < 0) {
 		free(s);

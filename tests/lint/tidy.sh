@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # tidy.sh: clang-tidy on each C file. Its analyzer takes seconds a file, so what has passed is not
 # looked at again before it, a header or .clang-tidy changes, and what does not fit into LINT_SECONDS
-# (default 140; 0: no bound) is left to the next run, and said.
+# (default 100; 0: no bound) is left to the next run, and said.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-budget=${LINT_SECONDS:-140}
+budget=${LINT_SECONDS:-100}
 [ "${1:-}" = one ] || make -s compile_commands.json || exit 1
 
 if [ "${1:-}" = one ]; then # called by xargs below: one END FILE

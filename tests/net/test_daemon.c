@@ -282,9 +282,23 @@ START_TEST(test_pair)
 			 "    assert k in s[\"peers\"][0], k\n"
 			 "assert s[\"groups\"][0][\"active\"] == 1\n"
 			 "assert \"conntrack\" in s[\"kernel\"] and \"ipvs\" in s[\"kernel\"]\n"
-			 "assert \"code\" not in s'",
+			 "assert s[\"peers\"][0][\"link\"] == \"s\" and \"code\" not in s'",
 			 dir),
 		0);
+	/* no keepalived here that would take the role away: it stays, until it is called off */
+	ck_assert_int_eq(ctl(0, "handover web lb-c"), 1);
+	ck_assert(said("err", "not a standby that is ready"));
+	ck_assert_int_eq(ctl(0, "handover -w 1 web lb-b"), 1);
+	ck_assert(said("err", "still active"));
+	ck_assert_int_eq(netns_sh("grep -qx 254 %s/run-a/web.ready", dir), 0);
+	ck_assert_int_eq(ctl(0, "role web active"), 0);
+	ck_assert_int_eq(netns_sh("grep -qx 0 %s/run-a/web.ready", dir), 0);
+	ck_assert_int_eq(ctl(0, "handover -w 1"), 1); /* all groups */
+	ck_assert_int_eq(netns_sh("grep -qx 254 %s/run-a/rest.ready", dir), 0);
+	/* whoever decides does so */
+	ck_assert_int_eq(ctl(0, "role web standby"), 0);
+	ck_assert_int_eq(ctl(0, "handover -w 5 web"), 1); /* no longer active here */
+	ck_assert_int_eq(ctl(0, "role rest standby"), 0);
 	/* no, wrong, and unknown */
 	ck_assert_int_eq(end_by(0, SIGTERM), 0);
 	ck_assert_int_eq(ctl(0, "status"), 3);
@@ -292,7 +306,8 @@ START_TEST(test_pair)
 	ck_assert_int_eq(ctl(1, "role web king"), 2);
 	ck_assert_int_eq(ctl(1, "flows"), 2); /* which group? */
 	ck_assert_int_eq(ctl(1, "dance"), 2);
-	ck_assert_int_eq(ctl(1, "handover web"), 1); /* not active here */
+	ck_assert_int_eq(ctl(1, "handover web"), 1);
+	ck_assert(said("err", "not active here"));
 	ck_assert_int_eq(netns_sh("%s/syncctl -s %s/run-b/ctl peers >/dev/null", programs, dir), 0);
 	ck_assert_int_eq(end_by(1, SIGTERM), 0);
 	ck_assert_int_ne(netns_sh("test -e %s/run-b/ctl", dir), 0);

@@ -285,6 +285,34 @@ START_TEST(test_agent_metadata)
 }
 END_TEST
 
+/* What the unit runs when it is stopped: systemctl's and syncctl's parts are played by scripts. */
+static int unit_stops(const char *job)
+{
+	char path[160], text[256];
+
+	snprintf(path, sizeof(path), "%s/systemctl", dir);
+	snprintf(text, sizeof(text), "#!/bin/sh\necho '12 syncd.service %s running'\n", job);
+	tmpdir_write(path, text);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/syncctl", dir);
+	snprintf(text, sizeof(text), "#!/bin/sh\necho \"$@\" >%s/asked\nexit 1\n", dir);
+	tmpdir_write(path, text);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	return netns_sh("PATH=%s:$PATH %s/dist/systemd/syncd-stop /x.conf", dir, top);
+}
+
+START_TEST(test_unit_stops)
+{
+	char path[96], text[64];
+
+	snprintf(path, sizeof(path), "%s/asked", dir);
+	ck_assert_int_eq(unit_stops("restart"), 0);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(unit_stops("stop"), 0); /* also where nobody is ready to take over */
+	ck_assert_str_eq(tmpdir_read(path, text, sizeof(text)), "-c /x.conf handover -w 10\n");
+}
+END_TEST
+
 /* keepalived's own check of each sample, with interfaces of those names and the paths of this tree.
  */
 START_TEST(test_samples)
@@ -319,6 +347,7 @@ int main(void)
 	tcase_add_test(t, test_agent_life);
 	tcase_add_test(t, test_agent_failures);
 	tcase_add_test(t, test_agent_metadata);
+	tcase_add_test(t, test_unit_stops);
 	tcase_add_test(t, test_samples);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
