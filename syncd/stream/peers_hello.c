@@ -66,20 +66,36 @@ static void displace_others(struct peers *p, const struct session *by)
 	}
 }
 
-/* Returns false where there are as many nodes as there may be. */
-static bool session_prove(struct peers *p, struct session *s)
+/*
+ * Whether an unproven session may become proven: not beside as many nodes as there may be, and not
+ * in place of a session of its node that has echoed something later. The last hellos of a session
+ * that has just ended, played back, echo what is still fresh; but its successor's echo is newer.
+ */
+static bool may_prove(const struct peers *p, const struct session *s, uint64_t echoed)
 {
-	size_t nodes = 0, place = ONCE_PROVEN_MAX;
+	size_t nodes = 0;
+
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct session *other = &p->at[i];
+
+		if (!session_once_proven(other))
+			continue;
+		if (other->peer.node == s->peer.node && other->echoed >= echoed)
+			return false;
+		nodes += other->state != SESSION_ENDED && other->peer.node != s->peer.node;
+	}
+	return nodes < NODES_MAX - 1;
+}
+
+/* Returns false where it may not. */
+static bool session_prove(struct peers *p, struct session *s, uint64_t echoed)
+{
+	size_t place = 0;
 
 	if (s->state == SESSION_UNPROVEN) {
-		for (size_t i = 0; i < SESSIONS_MAX; i++)
-			nodes += (p->at[i].state == SESSION_PROVEN ||
-				  p->at[i].state == SESSION_LAPSED) &&
-				 p->at[i].peer.node != s->peer.node;
-		for (size_t i = 0; i < ONCE_PROVEN_MAX && place == ONCE_PROVEN_MAX; i++)
-			if (!p->groups_used[i])
-				place = i;
-		if (nodes >= NODES_MAX - 1 || place == ONCE_PROVEN_MAX)
+		while (place < ONCE_PROVEN_MAX && p->groups_used[place])
+			place++;
+		if (place == ONCE_PROVEN_MAX || !may_prove(p, s, echoed))
 			return false;
 		p->groups_used[place] = true;
 		s->place = place;
@@ -89,6 +105,8 @@ static bool session_prove(struct peers *p, struct session *s)
 	}
 	if (s->state != SESSION_PROVEN)
 		replay_window_close(&s->window);
+	if (echoed > s->echoed)
+		s->echoed = echoed;
 	s->state = SESSION_PROVEN;
 	s->peer.proven = true;
 	return true;
@@ -213,7 +231,7 @@ int peers_on_hello(struct peers *p, struct peer *from, const struct hello *h,
 	memcpy(from->name, h->name, sizeof(from->name));
 	from->name[sizeof(from->name) - 1] = '\0';
 	if (sent_us != 0) {
-		if (!session_prove(p, s))
+		if (!session_prove(p, s, e->control_counter))
 			return 0;
 		if (sent_us + FRESH_US > s->fresh_until_us)
 			s->fresh_until_us = sent_us + FRESH_US;

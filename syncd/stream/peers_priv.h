@@ -26,6 +26,7 @@ struct session {
 	struct peer peer; /* first: a struct peer handed out is found again by a cast */
 	enum session_state state;
 	uint64_t fresh_until_us;
+	uint64_t echoed; /* highest control counter of ours that proved it */
 	uint64_t control_heard_us;
 	uint64_t hello_counter; /* control counter of the last hello taken in */
 	uint32_t longest;	/* datagram heard */

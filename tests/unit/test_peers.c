@@ -472,6 +472,32 @@ START_TEST(test_recording_of_the_live_session)
 }
 END_TEST
 
+/* A node restarts, and the last hellos of its former session are played back while what they echo
+ * is still fresh: they must not bring it back. */
+START_TEST(test_recording_of_a_session_just_ended)
+{
+	static struct wire tape[10];
+	struct other old = {.node = 2, .session = 7}, fresh = {.node = 2, .session = 8};
+
+	for (unsigned i = 0; i < 10; i++) {
+		i_say();
+		control_of(&tape[i], &old, hello(&old, my_control, 0));
+		(void)hear(&tape[i]);
+	}
+	ck_assert_uint_eq(peers_by_node(p, 2)->session, 7);
+	prove(&fresh);
+	peers_tick(p, now_us, on_gone, NULL); /* the former one is forgotten, its window too */
+	for (unsigned i = 0; i < 10; i++) {
+		ck_assert_int_eq(hear(&tape[i]), 0);
+		ck_assert(!in.from->proven);
+		ck_assert_uint_eq(peers_by_node(p, 2)->session, 8);
+	}
+	/* Nor does what it said to the last control that both have heard. */
+	ck_assert_int_eq(hear_hello(&old, my_control), 0);
+	ck_assert_uint_eq(peers_by_node(p, 2)->session, 8);
+}
+END_TEST
+
 /* Unproven sessions without end: a proven one keeps its place, and a new one still gets in. */
 START_TEST(test_flood)
 {
@@ -706,6 +732,7 @@ int main(void)
 	tcase_add_test(tc, test_own_id);
 	tcase_add_test(tc, test_recordings_change_nothing);
 	tcase_add_test(tc, test_recording_of_the_live_session);
+	tcase_add_test(tc, test_recording_of_a_session_just_ended);
 	tcase_add_test(tc, test_flood);
 	tcase_add_test(tc, test_too_many_nodes);
 	tcase_add_test(tc, test_rtt_and_offset);
