@@ -57,7 +57,14 @@ struct engine_config {
 	uint32_t kernel_backlog_max; /* changes waiting for the kernel: above it, not ready */
 };
 
-enum engine_record { RECORD_SENT, RECORD_APPLIED, RECORD_DROPPED, RECORD_ROLE, RECORD_REPAIR };
+enum engine_record {
+	RECORD_SENT,
+	RECORD_APPLIED,
+	RECORD_KEPT, /* applied, but its range removed nothing: the active is not complete */
+	RECORD_TAIL, /* a predecessor's late data, applied to flows not changed since */
+	RECORD_DROPPED,
+	RECORD_CONTROL, /* a nak, repair request or offer sent; node and session: to whom */
+};
 
 /* What the engine asks of its owner; every function may be called from any engine call. */
 struct engine_io {
@@ -72,7 +79,8 @@ struct engine_io {
 	/* A transition, with the reason in words. */
 	void (*on_state)(void *ctx, uint32_t group, enum node_state from, enum node_state to,
 			 const char *reason);
-	/* For the journal: a datagram's payload sent or applied, or why one was dropped. */
+	/* For the journal: a payload sent or applied, before it changes the table, or why one was
+	 * dropped. */
 	void (*on_record)(void *ctx, enum engine_record what, uint16_t node, uint64_t session,
 			  uint64_t counter, const uint8_t *bytes, size_t len);
 	/* Something an operator should see at once (two actives, one id twice): logged and hooked.

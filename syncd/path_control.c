@@ -9,12 +9,40 @@
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
 
+/* What a node asks of another or offers it, before the payload is sealed in place. */
+static void record_control(struct engine *e, const struct control *c, size_t len)
+{
+	uint16_t node = 0;
+	uint64_t session = 0;
+
+	switch ((enum control_kind)c->kind) {
+	case CONTROL_HELLO:
+	case CONTROL_STATUS:
+		return;
+	case CONTROL_NAK:
+		node = c->nak.node;
+		session = c->nak.session;
+		break;
+	case CONTROL_REPAIR:
+		node = c->repair.node;
+		session = c->repair.session;
+		break;
+	case CONTROL_OFFER:
+		node = c->offer.node;
+		session = c->offer.session;
+		break;
+	}
+	e->io.on_record(e->io.ctx, RECORD_CONTROL, node, session, 0, sender_payload(e->sender),
+			len);
+}
+
 static bool control_try(struct engine *e, const struct control *c)
 {
 	int n = control_write(c, sender_payload(e->sender), sender_payload_max(e->sender));
 
 	if (n < 0)
 		return false;
+	record_control(e, c, (size_t)n);
 	peers_control_sent(e->peers, sender_control(e->sender, (size_t)n, e->now.mono_us),
 			   e->now.mono_us);
 	return true;

@@ -110,12 +110,14 @@ static void note_change(struct engine *e, struct group *g, const struct stream *
 	group_event(e, g, EVENT_STREAM);
 }
 
-static void apply_as_standby(struct engine *e, struct group *g, struct stream *s,
+static void apply_as_standby(struct engine *e, struct group *g, struct stream *s, uint64_t counter,
 			     const struct data_info *info, const uint8_t *payload, size_t len)
 {
 	const struct peer *p = peers_by_node(e->peers, s->node);
 	bool complete = info->has_check ? info->check.complete : peer_is_complete(p, g);
 
+	e->io.on_record(e->io.ctx, info->has_range && !complete ? RECORD_KEPT : RECORD_APPLIED,
+			s->node, s->session, counter, payload, len);
 	note_lag(e, g, p, info->sent_us);
 	if (info->has_range || info->puts || info->dels)
 		note_change(e, g, s, info);
@@ -152,6 +154,7 @@ static void apply(struct engine *e, struct stream *s, uint64_t counter, const ui
 	if (!g || g->role == ROLE_IDLE)
 		return;
 	if (is_tail(e, g, s, &info)) {
+		e->io.on_record(e->io.ctx, RECORD_TAIL, s->node, s->session, counter, payload, len);
 		apply_puts_and_dels(e, g, payload, len, true);
 		if (info.final)
 			g->tail_until_us = e->now.mono_us;
@@ -169,8 +172,7 @@ static void apply(struct engine *e, struct stream *s, uint64_t counter, const ui
 		g->active = s->node;
 		group_new_stream(e, g);
 	}
-	e->io.on_record(e->io.ctx, RECORD_APPLIED, s->node, s->session, counter, payload, len);
-	apply_as_standby(e, g, s, &info, payload, len);
+	apply_as_standby(e, g, s, counter, &info, payload, len);
 }
 
 /* Datagrams of this stream were lost for good: who follows it is no prefix until the next equal
@@ -196,8 +198,10 @@ void path_in_apply(struct engine *e, struct stream *s)
 	bool gap;
 
 	while (receiver_next(s->receiver, &payload, &len, &counter, &gap)) {
-		if (gap)
+		if (gap) {
+			drop(e, s, counter, "lost before it", 14);
 			stream_gap(e, s);
+		}
 		apply(e, s, counter, payload, len);
 		s->since_status++;
 	}

@@ -70,7 +70,7 @@ static void on_send(void *ctx, struct sim_node *n, const uint8_t *dgram, size_t 
 	sim_net_send(w->net, sim_node_id(n) - 1u, dgram, len);
 }
 
-static const char *const record_name[] = {"sent", "applied", "dropped", "role", "repair"};
+static const char *const record_name[] = {"sent", "applied", "kept", "tail", "dropped", "control"};
 
 static void trace_data(struct sim_world *w, const struct sim_node *n, enum engine_record what,
 		       uint16_t from, uint64_t counter, const uint8_t *bytes, size_t len)
@@ -82,7 +82,7 @@ static void trace_data(struct sim_world *w, const struct sim_node *n, enum engin
 			  (int)len, (const char *)bytes);
 		return;
 	}
-	if ((what != RECORD_SENT && what != RECORD_APPLIED) || data_read(bytes, len, &d))
+	if (what == RECORD_CONTROL || data_read(bytes, len, &d))
 		return;
 	sim_trace(w,
 		  "n%u %s n%u:%" PRIu64 " group %u term %" PRIu64
@@ -100,7 +100,7 @@ static void on_record(void *ctx, struct sim_node *n, enum engine_record what, ui
 
 	if (w->verbose)
 		trace_data(w, n, what, from, counter, bytes, len);
-	if (what == RECORD_APPLIED)
+	if (what == RECORD_APPLIED || what == RECORD_KEPT)
 		sim_check_on_applied(w->check, n, from, session, counter, bytes, len);
 }
 
