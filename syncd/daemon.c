@@ -10,6 +10,7 @@
 
 #include "proto/key_file.h"
 #include "syncd/base/privilege.h"
+#include "syncd/daemon_journal.h"
 
 int daemon_load_keys(const struct config *c, struct group_key *key, size_t *keys)
 {
@@ -89,8 +90,11 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 	struct daemon *d = w->data;
 	struct engine_now now = daemon_now();
 	uint64_t next_us = engine_tick(d->engine, now);
+	uint64_t soon_us = now.mono_us + 1 * MS_US; /* a keyframe's next slices */
 
 	(void)revents;
+	if (daemon_journal_tick(d))
+		next_us = next_us < soon_us ? next_us : soon_us;
 	d->wake.repeat = next_us <= now.mono_us ? 1e-9 : (double)(next_us - now.mono_us) / 1e6;
 	ev_now_update(loop);
 	ev_timer_again(loop, &d->wake);
@@ -113,6 +117,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int revents)
 	daemon_check_fifo(d);
 	daemon_check_box(d);
 	daemon_update_ready(d);
+	daemon_journal_second(d);
 	if (d->metrics)
 		metrics_http_on_readable(d->metrics); /* drops idle clients */
 	daemon_notify_status(d);
@@ -200,6 +205,7 @@ int daemon_start(struct daemon *d, struct config *cfg)
 	rc = check_rights();
 	rc = rc ? rc : daemon_load_keys(cfg, d->key, &d->keys);
 	rc = rc ? rc : daemon_open_links(d);
+	rc = rc ? rc : daemon_open_journal(d);
 	rc = rc ? rc : make_engine(d);
 	rc = rc ? rc : daemon_open_kernel(d);
 	rc = rc ? rc : daemon_open_roles(d);
@@ -229,6 +235,7 @@ void daemon_stop(struct daemon *d)
 	daemon_close_roles(d);
 	daemon_close_kernel(d);
 	engine_free(d->engine);
+	daemon_close_journal(d);
 	for (size_t i = 0; i < d->links; i++)
 		link_close(d->link[i].link);
 	sodium_memzero(d->key, sizeof(d->key));

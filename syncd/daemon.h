@@ -44,6 +44,8 @@ struct daemon_edge {
 	ev_timer source_poll; /* instead of source_io while the source is busy */
 };
 
+struct daemon_journal;
+
 struct daemon_group {
 	const struct config_group *cfg;
 	struct ready_gate gate;
@@ -62,6 +64,7 @@ struct daemon {
 	struct daemon_link link[LINKS_MAX];
 	size_t links;
 	struct daemon_heard heard[NODES_MAX];
+	struct daemon_journal *journal; /* NULL: none */
 	struct engine *engine;
 	struct daemon_edge edge[2]; /* by enum flow_kind */
 	struct daemon_group *group;

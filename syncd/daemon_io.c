@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "syncd/daemon.h"
+#include "syncd/daemon_journal.h"
 
 enum { DATAGRAMS_PER_TURN = 512 };
 
@@ -65,6 +66,7 @@ static void io_store_term(void *ctx, uint32_t group, struct term highest, enum n
 	struct daemon *d = ctx;
 	int err = term_store_put(d->terms, group, highest, role);
 
+	daemon_journal_term(d, group, highest, role);
 	if (err)
 		log_error("group %u: term %llu could not be kept in %s: %s: after a restart it may "
 			  "be taken twice; make room there",
@@ -76,13 +78,7 @@ static void io_store_term(void *ctx, uint32_t group, struct term highest, enum n
 static void io_record(void *ctx, enum engine_record what, uint16_t node, uint64_t session,
 		      uint64_t counter, const uint8_t *bytes, size_t len)
 {
-	(void)ctx;
-	(void)what;
-	(void)node;
-	(void)session;
-	(void)counter;
-	(void)bytes;
-	(void)len;
+	daemon_journal_record(ctx, what, node, session, counter, bytes, len);
 }
 
 struct engine_io daemon_engine_io(struct daemon *d)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "syncd/daemon.h"
+#include "syncd/daemon_journal.h"
 #include "syncd/role/track_file.h"
 
 extern char **environ;
@@ -49,6 +50,7 @@ void daemon_on_state(void *ctx, uint32_t group, enum node_state from, enum node_
 
 	log_notice("group %s: %s -> %s: %s", name, role_state_name(from), role_state_name(to),
 		   reason);
+	daemon_journal_state(d, group, from, to, reason);
 	run_hook(d->cfg->hooks.state, name, role_state_name(to), reason);
 }
 
@@ -58,6 +60,7 @@ void daemon_on_alarm(void *ctx, uint32_t group, const char *what)
 	const char *name = group_name(d, group);
 
 	log_error("group %s: %s", name, what);
+	daemon_journal_note(d, JOURNAL_ALARM, group, "%s", what);
 	run_hook(d->cfg->hooks.alarm, name, "alarm", what);
 }
 
