@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands of sync-replay. Each returns an exit code (options.h). */
+#ifndef REPLAY_COMMANDS_H
+#define REPLAY_COMMANDS_H
+
+#include "proto/digest.h"
+#include "replay/input.h"
+#include "replay/options.h"
+
+typedef int command_fn(const struct options *o);
+
+command_fn command_info, command_dump, command_verify, command_at, command_history, command_who;
+command_fn command_diff, command_lag, command_stats, command_report, command_inject, command_export;
+
+/* Finds what the arguments name, or says why not. 0 or an exit code. */
+int command_open(const struct options *o, int first, int args, struct input *in);
+
+/* Says why reading failed. Returns EXIT_UNREADABLE. */
+int command_failed(const char *what, int err);
+
+/*
+ * The key of the digests that the journal was written under: from -k, or the one of clusters
+ * without keys. False where the given one is another, or none was given and one is needed.
+ */
+bool command_digest_key(const struct options *o, const struct journal_header *h,
+			struct digest_key *out);
+
+/* The same, and says so: 0 or an exit code. */
+int command_need_key(const struct options *o, const struct input_journal *j,
+		     struct digest_key *out);
+
+#endif
