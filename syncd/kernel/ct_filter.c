@@ -41,7 +41,7 @@ void ct_config_init(struct ct_config *c)
 		.lease_s = 600,
 		.rcvbuf_bytes = 8u << 20,
 		.rcvbuf_max_bytes = 256u << 20,
-		.poll_us = 250,
+		.poll_us = 500,
 	};
 	ct_config_add_protocol(c, IPPROTO_TCP);
 	ct_config_add_protocol(c, IPPROTO_UDP);
