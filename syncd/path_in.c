@@ -99,12 +99,15 @@ static bool peer_is_complete(const struct peer *p, const struct group *g)
 	return hg && hg->complete && term_compare(hg->term, g->term) == 0;
 }
 
-/* What was compared with another stream or term is something else once this one changes it. */
+/* What was compared with another stream or term says nothing once this one speaks, even if only to
+ * somebody else: what it said before was not heard here. */
 static void note_change(struct engine *e, struct group *g, const struct stream *s,
 			const struct data_info *info)
 {
-	g->data_since_check = true;
-	if (!g->equal || (g->equal_session == s->session && g->equal_term == info->term))
+	if (info->has_range || info->puts || info->dels)
+		g->data_since_check = true;
+	if (info->has_check || !g->equal ||
+	    (g->equal_session == s->session && g->equal_term == info->term))
 		return;
 	g->equal = false;
 	group_event(e, g, EVENT_STREAM);
@@ -119,8 +122,7 @@ static void apply_as_standby(struct engine *e, struct group *g, struct stream *s
 	e->io.on_record(e->io.ctx, info->has_range && !complete ? RECORD_KEPT : RECORD_APPLIED,
 			s->node, s->session, counter, payload, len);
 	note_lag(e, g, p, info->sent_us);
-	if (info->has_range || info->puts || info->dels)
-		note_change(e, g, s, info);
+	note_change(e, g, s, info);
 	if (info->has_range)
 		apply_range(e, g, info, payload, len, complete);
 	apply_puts_and_dels(e, g, payload, len, false);
