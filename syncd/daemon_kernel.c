@@ -11,6 +11,7 @@
 #include "syncd/kernel/ct_probe.h"
 #include "syncd/kernel/ct_sink.h"
 #include "syncd/kernel/ct_source.h"
+#include "syncd/kernel/ipvs.h"
 
 enum { EVENTS_PER_TURN = 4096 };
 
@@ -168,9 +169,52 @@ static int open_conntrack(struct daemon *d)
 	return 0;
 }
 
+static enum ipvs_backend backend_of(enum config_ipvs b)
+{
+	return b == CONFIG_IPVS_BPF	      ? IPVS_BPF
+	       : b == CONFIG_IPVS_KERNEL_SYNC ? IPVS_KERNEL_SYNC
+	       : b == CONFIG_IPVS_NETLINK     ? IPVS_NETLINK
+					      : IPVS_AUTO;
+}
+
+static int open_ipvs(struct daemon *d)
+{
+	struct daemon_edge *ed = &d->edge[FLOW_IPVS];
+	struct source_events to_source = engine_source_events(d->engine, FLOW_IPVS);
+	struct sink_events to_sink = engine_sink_events(d->engine, FLOW_IPVS);
+	const struct ipvs_config c = {
+		.backend = backend_of(d->cfg->ipvs.backend),
+		.lease_s = d->cfg->conntrack.lease_s,
+		.rcvbuf_bytes = (size_t)d->cfg->conntrack.event_buffer_kb << 10,
+	};
+	struct ipvs_edge edge;
+	int err = ipvs_open(&c, &to_source, &to_sink, &edge);
+
+	if (err && c.backend == IPVS_AUTO) {
+		log_info("ipvs: left out: %s", edge.why);
+		return 0;
+	}
+	if (err) {
+		log_error("ipvs: %s: %s", edge.why, strerror(-err));
+		return EXIT_RIGHTS;
+	}
+	log_notice("ipvs: source %s, sink %s%s%s", edge.source->ops->name, edge.sink->ops->name,
+		   edge.limits[0] ? "; " : "", edge.limits);
+	if (edge.why[0])
+		log_info("ipvs: %s", edge.why);
+	ed->d = d;
+	ed->source = edge.source;
+	ed->sink = edge.sink;
+	watch(d, &ed->source_io, on_source, ed->source->ops->fd(ed->source), ed);
+	watch(d, &ed->sink_io, on_sink, ed->sink->ops->fd(ed->sink), ed);
+	return 0;
+}
+
 int daemon_open_kernel(struct daemon *d)
 {
-	return d->cfg->conntrack.enabled ? open_conntrack(d) : 0;
+	int rc = d->cfg->conntrack.enabled ? open_conntrack(d) : 0;
+
+	return rc || d->cfg->ipvs.backend == CONFIG_IPVS_NONE ? rc : open_ipvs(d);
 }
 
 void daemon_close_kernel(struct daemon *d)

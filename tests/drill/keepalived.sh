@@ -79,12 +79,17 @@ ${GATEWAY_CHECK:+vrrp_script gateway {
 }$(sync_keepalived "$node")
 END
   for group in "${SITE_GROUPS[@]}"; do keepalived_instance "$node" "$group"; done
+  site_keepalived "$node"
 }
+
+# More top-level blocks, and what keepalived is to do beside VRRP; ipvs.sh defines both anew.
+site_keepalived() { :; }
+KEEPALIVED_PART=(-P)
 
 keepalived_start() {
   local node=$1
   keepalived_config "$node" >"$WORK/$node/keepalived.conf"
-  in_box "$node" keepalived -P -n -l -D -f "$WORK/$node/keepalived.conf" \
+  in_box "$node" keepalived "${KEEPALIVED_PART[@]}" -n -l -D -f "$WORK/$node/keepalived.conf" \
     >>"$WORK/$node/keepalived.log" 2>&1 &
   disown $!
 }

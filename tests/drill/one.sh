@@ -28,8 +28,9 @@ skip() {
 }
 
 # until_true SECONDS WHAT COMMAND...: waits for the condition.
+PATIENCE=1 # what all waits are multiplied by, in slow guests
 until_true() {
-  local end=$((SECONDS + $1)) what=$2
+  local end=$((SECONDS + $1 * PATIENCE)) what=$2
   shift 2
   until "$@"; do
     [ "$SECONDS" -lt "$end" ] || die "waited in vain: $what"
@@ -49,6 +50,8 @@ finish() {
 . tests/drill/keepalived.sh
 # shellcheck source=tests/drill/acts.sh
 . tests/drill/acts.sh
+# shellcheck source=tests/drill/ipvs.sh
+case $NAME in ipvs-*) . tests/drill/ipvs.sh ;; esac
 # shellcheck source=/dev/null
 . "tests/drill/sync-$SYNC.sh" || exit 2
 

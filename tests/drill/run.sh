@@ -57,12 +57,17 @@ for name in $chosen; do
   [ "$SYNC" = syncd ] || out=$results/$name.$SYNC.json
   [ "$IPVS" = auto ] || out=$results/$name.$IPVS.json
   work=$results/log/$name.$SYNC
+  [ "$IPVS" = auto ] || work=$results/log/$name.$IPVS
   rm -rf "$work" "$out"
   mkdir -p "$work"
   echo "drill: $name with SYNC=$SYNC, seed $SEED: $(about "$name")"
   begin=$SECONDS
-  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
-    tests/drill/one.sh "$name" "$PWD/$work" "$PWD/$out" </dev/null &
+  if [[ $name == ipvs-* ]]; then
+    setpriv --pdeathsig KILL tests/drill/guest.sh "$name" "$PWD/$work" "$PWD/$out" </dev/null &
+  else
+    setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
+      tests/drill/one.sh "$name" "$PWD/$work" "$PWD/$out" </dev/null &
+  fi
   child=$!
   wait "$child"
   child=

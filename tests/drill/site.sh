@@ -291,7 +291,7 @@ take_watch() {
 
 # wait_owner NODE SECONDS ADDRESS...: until the node holds them all.
 wait_owner() {
-  local node=$1 end=$((SECONDS + $2)) addr missing
+  local node=$1 end=$((SECONDS + $2 * PATIENCE)) addr missing
   shift 2
   while :; do
     missing=
@@ -304,7 +304,7 @@ wait_owner() {
 
 # wait_released NODE SECONDS ADDRESS...: until the node holds none of them.
 wait_released() {
-  local node=$1 end=$((SECONDS + $2)) addr left
+  local node=$1 end=$((SECONDS + $2 * PATIENCE)) addr left
   shift 2
   while :; do
     left=

@@ -30,6 +30,7 @@ sync_configure() {
         "\"${INSIDE4[$group]}\", \"${INSIDE6[$group]}\" } }"
     done
     echo "conntrack { protocols = { tcp, udp } }"
+    echo "ipvs { backend = $IPVS }"
   } >"$WORK/$node/syncd.conf"
   # For keepalived: it reports the instance's state as the group's role.
   cat >"$WORK/$node/notify" <<END

@@ -20,13 +20,13 @@ servers_start() {
   for name in "${SERVERS[@]}"; do specs+=("/run/netns/$name:80:${name#rs}"); done
   # (bash warns of a second coprocess in the log; both work.)
   coproc SERVE { exec "$B/drill/serve" "${specs[@]}"; }
-  read -r -t 10 line <&"${SERVE[0]}" || die "the servers do not start"
+  read -r -t $((10 * PATIENCE)) line <&"${SERVE[0]}" || die "the servers do not start"
   [ "$line" = ready ] || die "the servers do not start"
 }
 
 # say SECONDS COMMAND...: its answer is in $ANSWER, without the leading word, which is in $STATUS.
 say() {
-  local limit=$1
+  local limit=$(($1 * PATIENCE))
   shift
   printf '%s\n' "$*" >&"$DRIVE_IN"
   read -r -t "$limit" STATUS ANSWER <&"$DRIVE_OUT" || die "the clients do not answer: $*"

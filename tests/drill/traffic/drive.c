@@ -57,7 +57,7 @@ static int parse_address(const char *text, uint16_t port, struct sockaddr_storag
 
 static int parse_kind(const char *text, enum flow_kind *kind)
 {
-	static const char *const names[] = {"paced", "up", "down", "idle", "churn", "park"};
+	static const char *const names[] = {"paced", "up", "down", "idle", "churn", "park", "mute"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(text, names[i]) == 0) {

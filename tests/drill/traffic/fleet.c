@@ -94,7 +94,8 @@ void fleet_settle(struct fleet *fleet, uint64_t limit_ns)
 	fleet->settle_from_ns = fleet->env.now_ns;
 	fleet->settle_limit_ns = fleet->env.now_ns + limit_ns;
 	for (size_t i = 0; i < fleet->n_flows; i++)
-		idle += fleet->flows[i]->group->kind == FLOW_IDLE;
+		idle += fleet->flows[i]->group->kind == FLOW_IDLE ||
+			fleet->flows[i]->group->kind == FLOW_MUTE;
 	for (size_t i = 0; i < fleet->n_flows; i++)
 		flow_wake(fleet->flows[i], &fleet->env, SECOND_NS + idle * (SECOND_NS / WAKE_RATE));
 }
@@ -109,6 +110,10 @@ size_t fleet_unsettled(const struct fleet *fleet)
 		if (flow->state == FLOW_DEAD || flow->state == FLOW_PARKED ||
 		    flow->group->kind == FLOW_CHURN)
 			continue;
+		if (flow->group->kind == FLOW_MUTE && !fleet->env.fault_ns) {
+			n += flow->state != FLOW_RESTING;
+			continue;
+		}
 		n += flow->done_begun_ns < fleet->settle_from_ns;
 	}
 	return n;

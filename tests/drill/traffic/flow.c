@@ -280,6 +280,7 @@ static uint64_t next_beat(const struct flow *flow, const struct flow_env *env)
 		/* Each at its own pace: within a tenth of the group's. */
 		return flow->begun_ns + pace * (900 + content_mix(flow->id) % 200) / 1000;
 	case FLOW_IDLE:
+	case FLOW_MUTE:
 		return UINT64_MAX;
 	case FLOW_UP:
 	case FLOW_DOWN:
@@ -423,7 +424,10 @@ static void connected(struct flow *flow, const struct flow_env *env)
 		return;
 	}
 	(void)poll_for(flow, env, EPOLL_CTL_MOD, EPOLLIN);
-	greet(flow, env);
+	if (flow->group->kind == FLOW_MUTE)
+		rest(flow, env, UINT64_MAX);
+	else
+		greet(flow, env);
 }
 
 void flow_on_event(struct flow *flow, const struct flow_env *env, uint32_t events)
@@ -473,6 +477,8 @@ void flow_on_timer(struct flow *flow, const struct flow_env *env)
 
 void flow_wake(struct flow *flow, const struct flow_env *env, uint64_t within_ns)
 {
-	if (flow->state == FLOW_RESTING && flow->group->kind == FLOW_IDLE)
+	if (flow->state != FLOW_RESTING)
+		return;
+	if (flow->group->kind == FLOW_IDLE || (flow->group->kind == FLOW_MUTE && env->fault_ns))
 		arm(flow, env, env->now_ns + content_mix(env->now_ns ^ flow->id) % within_ns);
 }

@@ -17,6 +17,7 @@ enum flow_kind {
 	FLOW_IDLE,  /* one exchange at its start, one at each settling */
 	FLOW_CHURN, /* connects, an exchange, another after a beat, closes, and anew */
 	FLOW_PARK, /* one exchange; then both ends forget it without a word: tables still hold it */
+	FLOW_MUTE, /* TCP: nothing after its handshake until after the first fault, then as idle */
 	FLOW_KINDS
 };
 

@@ -120,6 +120,7 @@ static void write_group(FILE *out, const struct fleet *fleet, const struct flow_
 	static const char *const kinds[] = {
 		[FLOW_PACED] = "paced", [FLOW_UP] = "up",	[FLOW_DOWN] = "down",
 		[FLOW_IDLE] = "idle",	[FLOW_CHURN] = "churn", [FLOW_PARK] = "park",
+		[FLOW_MUTE] = "mute",
 	};
 	struct tally tally;
 

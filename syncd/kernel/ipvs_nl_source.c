@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The netlink source of IPVS: one socket hears the connections' multicast groups, another dumps.
+ * An event is a connection's whole state, so there are no parts to merge.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/ip_vs_conn.h>
+
+#include "syncd/kernel/ipvs_flow.h"
+#include "syncd/kernel/ipvs_nl.h"
+#include "syncd/kernel/ipvs_nl_message.h"
+
+enum {
+	PART_BYTES = 65536,
+	DUMP_RCVBUF_BYTES = 1 << 20,
+	DUMP_SHARE = 4,	     /* of the budget, at least, while a dump runs */
+	LIVE_LEFT_MS = 1000, /* with more time left than this a connection did not end by itself */
+};
+
+struct ipvs_nl_source {
+	struct source base;
+	struct source_events to;
+	struct ipvs_genl genl;
+	struct ct_socket events, dump;
+	bool dumping, interrupted;
+	uint32_t dump_seq, own_portid;
+	enum source_listen listening;
+	int epoll_fd;
+	struct ipvs_nl_stats stats;
+	uint8_t part[PART_BYTES] __attribute__((aligned(8)));
+};
+
+static struct ipvs_nl_source *of(struct source *s)
+{
+	return (struct ipvs_nl_source *)(void *)s;
+}
+
+static const struct ipvs_nl_source *of_const(const struct source *s)
+{
+	return (const struct ipvs_nl_source *)(const void *)s;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void on_change(struct ipvs_nl_source *s, int command, const struct ipvs_nl_record *r)
+{
+	if (command == IPVS_CMD_DEL_CONN) {
+		bool live = r->expires_ms > LIVE_LEFT_MS && !ipvs_flow_closing(&r->flow);
+
+		s->to.on_event(s->to.ctx, FLOW_DESTROY, &r->flow, FLOW_PART_ALL, live);
+		return;
+	}
+	if (s->listening != SOURCE_ALL)
+		return;
+	if (!ipvs_flow_ripe(&r->flow)) {
+		s->stats.unripe++;
+		return;
+	}
+	s->to.on_event(s->to.ctx, command == IPVS_CMD_NEW_CONN ? FLOW_NEW : FLOW_UPDATE, &r->flow,
+		       FLOW_PART_ALL, false);
+}
+
+static void on_message(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
+{
+	struct ipvs_nl_record r;
+
+	if (nlh->nlmsg_type != s->genl.family)
+		return;
+	s->stats.events++;
+	if (s->own_portid && nlh->nlmsg_pid == s->own_portid) {
+		s->stats.own++;
+		return;
+	}
+	if (s->listening == SOURCE_NOTHING)
+		return;
+	if (ipvs_nl_parse(nlh, &r))
+		s->stats.malformed++;
+	else if (!r.wanted)
+		s->stats.left_out++;
+	else
+		on_change(s, ipvs_nl_command(nlh), &r);
+}
+
+static void on_overrun(struct ipvs_nl_source *s)
+{
+	s->stats.overruns++;
+	s->to.on_overrun(s->to.ctx);
+}
+
+static int read_events(struct ipvs_nl_source *s, unsigned budget)
+{
+	unsigned done = 0;
+
+	while (done < budget) {
+		ssize_t n = recv(s->events.fd, s->part, sizeof(s->part), MSG_DONTWAIT);
+		const struct nlmsghdr *nlh = (const void *)s->part;
+		int left = (int)n;
+
+		if (n < 0 && errno == ENOBUFS) {
+			on_overrun(s);
+			done++;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? (int)done : -errno;
+		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+			on_message(s, nlh);
+		done++;
+	}
+	return (int)done;
+}
+
+/* ---- dumps ----------------------------------------------------------------------------------- */
+
+static void end_dump(struct ipvs_nl_source *s, int err)
+{
+	/* Its socket goes with what a failed dump left in it; so it leaves the epoll set, too. */
+	ct_socket_close(&s->dump);
+	s->dumping = false;
+	s->stats.dumps++;
+	s->to.on_dump_end(s->to.ctx, err == 0 && s->interrupted ? -EINTR : err);
+}
+
+static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
+{
+	struct ipvs_nl_record r;
+
+	s->stats.dump_records++;
+	if (ipvs_nl_parse(nlh, &r))
+		s->stats.malformed++;
+	else if (!r.wanted)
+		s->stats.left_out++;
+	else if (!ipvs_flow_ripe(&r.flow))
+		s->stats.unripe++;
+	else
+		s->to.on_dump(s->to.ctx, &r.flow);
+}
+
+/* Returns false once the dump has ended. */
+static bool take_part(struct ipvs_nl_source *s, size_t bytes, unsigned *done)
+{
+	const struct nlmsghdr *nlh = (const void *)s->part;
+	int left = (int)bytes;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_seq != s->dump_seq)
+			continue;
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			s->interrupted = true;
+		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
+			int32_t answer = 0;
+
+			if (nlh->nlmsg_len >= NLMSG_HDRLEN + sizeof(answer))
+				memcpy(&answer, mnl_nlmsg_get_payload(nlh), sizeof(answer));
+			end_dump(s, answer);
+			return false;
+		}
+		if (nlh->nlmsg_type == s->genl.family) {
+			on_record(s, nlh);
+			(*done)++;
+		}
+	}
+	return true;
+}
+
+static unsigned read_dump(struct ipvs_nl_source *s, unsigned budget)
+{
+	unsigned done = 0;
+
+	while (s->dumping && done < budget) {
+		ssize_t n = recv(s->dump.fd, s->part, sizeof(s->part), MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n < 0) {
+			end_dump(s, -errno);
+			break;
+		}
+		if (!take_part(s, (size_t)n, &done))
+			break;
+	}
+	return done;
+}
+
+static int watch(struct ipvs_nl_source *s, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN};
+
+	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static int source_dump(struct source *base)
+{
+	struct ipvs_nl_source *s = of(base);
+	uint8_t buf[IPVS_NL_HEADER] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh;
+	int err;
+
+	if (s->dumping)
+		return -EBUSY;
+	err = ipvs_genl_open(&s->dump, DUMP_RCVBUF_BYTES);
+	if (err)
+		return err;
+	nlh = ipvs_nl_begin(buf, s->genl.family, IPVS_CMD_GET_CONN, NLM_F_DUMP, ++s->dump_seq);
+	err = watch(s, s->dump.fd);
+	if (err == 0)
+		err = ct_socket_send(&s->dump, buf, nlh->nlmsg_len);
+	if (err) {
+		ct_socket_close(&s->dump);
+		return err;
+	}
+	s->interrupted = false;
+	s->dumping = true;
+	return 0;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
+{
+	struct ipvs_nl_source *s = of(base);
+	int events;
+
+	(void)now_us;
+	events = read_events(s, s->dumping ? budget - budget / DUMP_SHARE : budget);
+	if (events < 0)
+		return events;
+	return events + (int)read_dump(s, budget - (unsigned)events);
+}
+
+static int source_listen(struct source *base, enum source_listen what)
+{
+	struct ipvs_nl_source *s = of(base);
+	const struct {
+		uint32_t group;
+		enum source_listen from; /* joined from this on */
+	} groups[] = {
+		{s->genl.group_del, SOURCE_DESTROY},
+		{s->genl.group_new, SOURCE_ALL},
+		{s->genl.group_set, SOURCE_ALL},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && err == 0; i++) {
+		bool was = s->listening >= groups[i].from, want = what >= groups[i].from;
+
+		if (was != want)
+			err = ct_socket_group(&s->events, groups[i].group, want);
+	}
+	if (err == 0)
+		s->listening = what;
+	return err;
+}
+
+static int source_fd(const struct source *base)
+{
+	return of_const(base)->epoll_fd;
+}
+
+static void source_free(struct source *base)
+{
+	struct ipvs_nl_source *s = base ? of(base) : NULL;
+
+	if (!s)
+		return;
+	ct_socket_close(&s->dump);
+	ct_socket_close(&s->events);
+	if (s->epoll_fd >= 0)
+		close(s->epoll_fd);
+	free(s);
+}
+
+static const struct source_ops ops = {
+	.name = "netlink",
+	.caps = KERNEL_CAP_EVENTS | KERNEL_CAP_DESTROY_EVENTS | KERNEL_CAP_FAST_DUMP |
+		KERNEL_CAP_EXACT,
+	.listen = source_listen,
+	.fd = source_fd,
+	.poll = source_poll,
+	.dump = source_dump,
+	.free = source_free,
+};
+
+int ipvs_nl_source_open(uint32_t own_portid, size_t rcvbuf_bytes,
+			const struct source_events *events, struct source **out)
+{
+	struct ipvs_nl_source *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->base.ops = &ops;
+	s->to = *events;
+	s->own_portid = own_portid;
+	s->events.fd = s->dump.fd = -1;
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = s->epoll_fd < 0 ? -errno : ipvs_genl_open(&s->events, rcvbuf_bytes);
+	if (err == 0)
+		err = ipvs_genl_find(&s->events, &s->genl);
+	if (err == 0 && !s->genl.group_del)
+		err = -EOPNOTSUPP;
+	if (err == 0)
+		err = watch(s, s->events.fd);
+	if (err) {
+		source_free(&s->base);
+		return err;
+	}
+	*out = &s->base;
+	return 0;
+}
+
+const struct ipvs_nl_stats *ipvs_nl_source_stats(const struct source *s)
+{
+	return &of_const(s)->stats;
+}
