@@ -212,6 +212,7 @@ int daemon_start(struct daemon *d, struct config *cfg)
 	rc = rc ? rc : daemon_open_ctl(d);
 	rc = rc ? rc : daemon_open_metrics(d);
 	rc = rc ? rc : drop_rights(d);
+	rc = rc ? rc : daemon_start_journal(d);
 	if (rc)
 		return rc;
 	start_watchers(d);

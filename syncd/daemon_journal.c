@@ -324,9 +324,8 @@ void daemon_journal_second(struct daemon *d)
 	tell_trouble(d);
 }
 
-static void tell_start(struct daemon *d)
+void daemon_journal_configuration(struct daemon *d)
 {
-	daemon_journal_note(d, JOURNAL_START, 0, "syncd " SYNCD_VERSION);
 	for (size_t i = 0; i < d->keys; i++)
 		daemon_journal_note(d, JOURNAL_KEY, 0, "key %u %s", d->key[i].id,
 				    i == 0 ? "seals" : "is accepted");
@@ -368,8 +367,18 @@ int daemon_open_journal(struct daemon *d)
 		log_error("journal: %s", strerror(-err));
 		return EXIT_RUNTIME;
 	}
-	tell_start(d);
+	daemon_journal_note(d, JOURNAL_START, 0, "syncd " SYNCD_VERSION);
+	daemon_journal_configuration(d);
 	return 0;
+}
+
+int daemon_start_journal(struct daemon *d)
+{
+	int err = d->journal ? journal_start(d->journal->j) : 0;
+
+	if (err)
+		log_error("journal: its thread: %s", strerror(-err));
+	return err ? EXIT_RUNTIME : 0;
 }
 
 void daemon_close_journal(struct daemon *d)

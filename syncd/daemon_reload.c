@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "syncd/daemon.h"
+#include "syncd/daemon_journal.h"
 
 /* A part of the configuration that only a restart takes up. */
 struct fixed {
@@ -133,6 +134,7 @@ int daemon_on_reload(void *ctx, const json_t *request, json_t *response)
 	sodium_memzero(key, sizeof(key));
 	config_free(wanted);
 	daemon_update_ready(d);
+	daemon_journal_configuration(d);
 	log_notice("reloaded %s; %zu parts of it wait for a restart", d->cfg->path,
 		   json_array_size(restart));
 	(void)json_object_set_new(response, "restart", restart);

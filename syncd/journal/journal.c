@@ -27,6 +27,7 @@ struct journal {
 	struct journal_config cfg;
 	char *dir, *name;
 	pthread_t thread;
+	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 
@@ -309,7 +310,7 @@ static void journal_free(struct journal *j)
 	free(j);
 }
 
-static int start_thread(struct journal *j)
+int journal_start(struct journal *j)
 {
 	sigset_t all, before;
 	int err;
@@ -319,6 +320,7 @@ static int start_thread(struct journal *j)
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&j->thread, NULL, writer, j);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	j->started = err == 0;
 	return -err;
 }
 
@@ -347,7 +349,7 @@ int journal_open(const struct journal_config *cfg, struct journal **out)
 	j->packer = journal_packer_new();
 	if (j->dir && j->name && j->front.bytes && j->back.bytes && j->raw && j->packed &&
 	    j->packer)
-		err = start_thread(j);
+		err = 0;
 	if (err) {
 		journal_free(j);
 		return err;
@@ -362,6 +364,10 @@ void journal_close(struct journal *j)
 
 	if (!j)
 		return;
+	if (!j->started) {
+		journal_free(j);
+		return;
+	}
 	(void)pthread_mutex_lock(&j->lock);
 	j->stop = true;
 	(void)pthread_cond_signal(&j->wake);

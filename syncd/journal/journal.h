@@ -25,9 +25,14 @@ struct journal_config {
 	size_t queue_bytes;
 };
 
-/* Starts the thread. Strings are copied. 0 or -errno; a directory that cannot be had is tried again
- * later, for ever. */
+/* Makes the queue; strings are copied. 0 or -ENOMEM. Nothing is written before journal_start. */
 int journal_open(const struct journal_config *cfg, struct journal **out);
+
+/*
+ * Starts the thread, once the process has given up the rights that it must not have. 0 or -errno. A
+ * directory that cannot be had is tried again later, for ever.
+ */
+int journal_start(struct journal *j);
 
 /* Writes what is queued and ends the segment; a disk that does not answer is left after 2 s. */
 void journal_close(struct journal *j);
