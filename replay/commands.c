@@ -36,6 +36,24 @@ int command_open(const struct options *o, int first, int args, struct input *in)
 	return err ? EXIT_UNREADABLE : 0;
 }
 
+static uint64_t earliest_us(const struct input *in)
+{
+	uint64_t us = UINT64_MAX;
+
+	for (size_t i = 0; in && i < in->journals; i++)
+		if (in->journal[i].file[0].header.wall_us < us)
+			us = in->journal[i].file[0].header.wall_us;
+	return us;
+}
+
+void command_resolve_when(struct when *w, const struct input *in, const struct input *more)
+{
+	uint64_t a = earliest_us(in), b = earliest_us(more);
+
+	if (w->kind == WHEN_SINCE_START)
+		*w = (struct when){WHEN_WALL, when_wall_us(w, a < b ? a : b)};
+}
+
 bool command_digest_key(const struct options *o, const struct journal_header *h,
 			struct digest_key *out)
 {

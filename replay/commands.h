@@ -15,6 +15,9 @@ command_fn command_diff, command_lag, command_stats, command_report, command_inj
 /* Finds what the arguments name, or says why not. 0 or an exit code. */
 int command_open(const struct options *o, int first, int args, struct input *in);
 
+/* "+5" is since the earliest beginning of all journals, so that it means the same in each. */
+void command_resolve_when(struct when *w, const struct input *in, const struct input *more);
+
 /* Says why reading failed. Returns EXIT_UNREADABLE. */
 int command_failed(const char *what, int err);
 

@@ -17,6 +17,12 @@ static const struct command commands[] = {
 	{"info", command_info, "JOURNAL...", "what is there: nodes, sessions, segments, times"},
 	{"dump", command_dump, "JOURNAL...", "the records, one a line; -v: flows too"},
 	{"verify", command_verify, "JOURNAL...", "is it whole, and were the tables equal?"},
+	{"at", command_at, "TIME JOURNAL...", "the tables as they were"},
+	{"history", command_history, "FLOW JOURNAL...", "what was said of a flow, and when"},
+	{"who", command_who, "FLOW TIME JOURNAL...", "which node held a flow, and as what"},
+	{"diff", command_diff, "JOURNAL JOURNAL [TIME]", "two nodes' tables, flow by flow"},
+	{"lag", command_lag, "JOURNAL JOURNAL", "from sent to applied, by quantiles"},
+	{"stats", command_stats, "JOURNAL...", "how much of what"},
 };
 
 static int usage(FILE *to)
