@@ -163,6 +163,7 @@ static int open_conntrack(struct daemon *d)
 		log_error("conntrack: %s", strerror(-err));
 		return EXIT_RIGHTS;
 	}
+	ct_source_inform(ed->source, ed->sink);
 	ed->d = d;
 	watch(d, &ed->source_io, on_source, ed->source->ops->fd(ed->source), ed);
 	watch(d, &ed->sink_io, on_sink, ed->sink->ops->fd(ed->sink), ed);

@@ -106,3 +106,8 @@ void ct_recent_del(struct ct_recent *r, uint64_t hash)
 	if (at >= 0)
 		set[at] = 0;
 }
+
+void ct_recent_clear(struct ct_recent *r)
+{
+	memset(r->tag, 0, SETS * WAYS * sizeof(*r->tag));
+}

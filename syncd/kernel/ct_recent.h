@@ -23,5 +23,6 @@ uint64_t ct_recent_hash(const struct flow_key *k);
  * same reply tuple, NAT, master and helper: what an update cannot change. */
 bool ct_recent_put(struct ct_recent *r, uint64_t hash, const struct flow *f);
 void ct_recent_del(struct ct_recent *r, uint64_t hash);
+void ct_recent_clear(struct ct_recent *r);
 
 #endif

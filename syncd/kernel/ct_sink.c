@@ -427,6 +427,16 @@ uint32_t ct_sink_portid(const struct sink *s)
 	return of_const(s)->socket.portid;
 }
 
+void ct_sink_forget(struct sink *base, const struct flow_key *key)
+{
+	struct ct_sink *s = of(base);
+
+	if (key)
+		ct_recent_del(&s->recent, ct_recent_hash(key));
+	else
+		ct_recent_clear(&s->recent);
+}
+
 const struct ct_sink_stats *ct_sink_stats(const struct sink *s)
 {
 	return &of_const(s)->stats;

@@ -24,6 +24,12 @@ int ct_sink_open(const struct ct_config *c, const struct sink_events *events, st
 /* Its netlink port id: what the source must not report. */
 uint32_t ct_sink_portid(const struct sink *s);
 
+/*
+ * The kernel has lost that flow (NULL: any number of them), so what is there next is another's: a
+ * put will look before it changes anything. Told by the source, which see: ct_source_inform.
+ */
+void ct_sink_forget(struct sink *s, const struct flow_key *key);
+
 const struct ct_sink_stats *ct_sink_stats(const struct sink *s);
 
 #endif

@@ -26,6 +26,7 @@
 #include "syncd/kernel/ct_message.h"
 #include "syncd/kernel/ct_pace.h"
 #include "syncd/kernel/ct_recent.h"
+#include "syncd/kernel/ct_sink.h"
 #include "syncd/kernel/ct_socket.h"
 #include "syncd/kernel/ct_source.h"
 
@@ -46,6 +47,7 @@ struct ct_source {
 	struct source base;
 	struct source_events to;
 	struct ct_config config;
+	struct sink *sink; /* told of losses; may be NULL */
 	struct ct_filter *filter;
 	struct ct_local *local;
 	struct ct_socket events, ask;
@@ -91,6 +93,8 @@ static void on_overrun(struct ct_source *s)
 	long got;
 
 	s->stats.overruns++;
+	if (s->sink)
+		ct_sink_forget(s->sink, NULL);
 	if (want <= s->config.rcvbuf_max_bytes) {
 		got = ct_socket_set_rcvbuf(&s->events, want);
 		if (got > 0)
@@ -244,6 +248,8 @@ static void on_message(struct ct_source *s, const struct nlmsghdr *nlh)
 		s->stats.malformed++;
 		return;
 	}
+	if (destroy && s->sink)
+		ct_sink_forget(s->sink, &r.flow.key);
 	if (!ct_filter_wants(s->filter, &r.flow)) {
 		s->stats.left_out++;
 		return;
@@ -519,6 +525,11 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 	}
 	*out = &s->base;
 	return 0;
+}
+
+void ct_source_inform(struct source *s, struct sink *sink)
+{
+	of(s)->sink = sink;
 }
 
 int ct_source_set_members(struct source *s, const struct ct_address *addrs, size_t count)

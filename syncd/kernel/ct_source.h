@@ -29,6 +29,12 @@ struct ct_source_stats {
 int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 		   const struct source_events *events, struct source **out);
 
+/*
+ * Lets the sink (borrowed until freed or NULL is given) know which flows the kernel lost. Without,
+ * a put after a loss could change what somebody else has made in its place.
+ */
+void ct_source_inform(struct source *s, struct sink *sink);
+
 /* Addresses of the other members, told by them. Returns 0 or -ENOMEM. */
 int ct_source_set_members(struct source *s, const struct ct_address *addrs, size_t count);
 

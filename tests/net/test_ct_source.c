@@ -403,6 +403,31 @@ START_TEST(a_standby_hears_destroys_only)
 }
 END_TEST
 
+/* _i: whether the sink is told of the loss. */
+START_TEST(a_put_after_a_loss_looks_first)
+{
+	struct flow f = ct_lab_flow(IPPROTO_TCP, 4, CT_LAB_DNAT, 1);
+	struct flow g = f;
+	struct ct_lab other;
+
+	hear(SOURCE_DESTROY);
+	if (_i)
+		ct_source_inform(lab.source, lab.sink);
+	ck_assert_int_eq(ct_lab_open(&other, &config), 0);
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &f), 0);
+	/* Another has it deleted and put in its place one that leads elsewhere. */
+	g.ct.reply_src.b[3]++;
+	ck_assert_int_eq(ct_lab_do(&other, SINK_DEL, &f), 0);
+	ck_assert_int_eq(ct_lab_do(&other, SINK_PUT, &g), 0);
+	(void)expect(FLOW_DESTROY, &f.key);
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &f), 0);
+	ck_assert_int_eq(ct_lab_dump(&lab), 0);
+	ck_assert_uint_eq(lab.dumped_count, 1);
+	ck_assert_int_eq(flow_equal(&lab.dumped[0], &f), _i);
+	ct_lab_close(&other);
+}
+END_TEST
+
 START_TEST(masquerade_loses_live_flows_with_its_address)
 {
 	int lfd = ct_site_listen(&site, AF_INET, SOCK_STREAM, 9000);
@@ -565,6 +590,7 @@ int main(void)
 	tcase_add_loop_test(tc, zones_are_told_with_their_direction, 0, 2);
 	tcase_add_test(tc, own_changes_are_not_told);
 	tcase_add_test(tc, a_standby_hears_destroys_only);
+	tcase_add_loop_test(tc, a_put_after_a_loss_looks_first, 0, 2);
 	tcase_add_test(tc, masquerade_loses_live_flows_with_its_address);
 	tcase_add_test(tc, lost_events_are_noticed_and_the_buffer_grows);
 	tcase_add_test(tc, a_dump_and_events_share_the_polls);
