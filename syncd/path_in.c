@@ -6,8 +6,11 @@
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
 
-static enum table_queue queue_for_kernel(const struct group *g)
+/* A predecessor's last words are this node's to pass on: the others may have missed them. */
+static enum table_queue queue_for(const struct group *g, bool tail)
 {
+	if (tail)
+		return g->cfg.install == INSTALL_NEVER ? TABLE_WIRE : TABLE_BOTH;
 	return g->cfg.install == INSTALL_NEVER ? TABLE_NONE : TABLE_KERNEL;
 }
 
@@ -21,7 +24,7 @@ static void drop(struct engine *e, const struct stream *s, uint64_t counter, con
 static void apply_puts_and_dels(struct engine *e, struct group *g, const uint8_t *payload,
 				size_t len, bool tail)
 {
-	enum table_queue queue = queue_for_kernel(g);
+	enum table_queue queue = queue_for(g, tail);
 	struct data_iter it;
 	enum data_piece piece;
 	const uint8_t *key;

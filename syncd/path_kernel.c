@@ -58,8 +58,12 @@ static void on_overrun(void *ctx)
 {
 	struct edge *ed = ctx;
 
+	uint64_t earliest_us = ed->ended_us ? ed->ended_us + RECONCILE_GAP_US : 0;
+	uint64_t now_us = ed->e->now.mono_us;
+
+	/* A storm loses events all the time: dumps without a pause would only lose more. */
 	ed->e->counters.overruns++;
-	reconcile_want(ed->e, ed->kind, ed->e->now.mono_us);
+	reconcile_want(ed->e, ed->kind, now_us > earliest_us ? now_us : earliest_us);
 }
 
 /* What this node must hear of its kernel follows from its roles. */

@@ -56,7 +56,8 @@ static void on_dump_active(struct engine *e, struct group *g, const struct flow 
 	int n = flow_encode(f, bytes);
 
 	if (n < 0 || flow_key_slice(bytes, (size_t)n, &key, &key_len) ||
-	    table_touched(g->table, key, key_len) || path_out_is_member(e, &f->key))
+	    table_touched(g->table, key, key_len) || path_out_is_member(e, &f->key) ||
+	    table_bit_get(g->table, key, key_len, TABLE_SEEN)) /* put since the dump began */
 		return;
 	if (is_known(e, g, key, key_len, f)) {
 		(void)table_bit_set(g->table, key, key_len, TABLE_SEEN);
@@ -181,6 +182,7 @@ void reconcile_on_dump_end(void *ctx, int err)
 	struct engine *e = ed->e;
 
 	ed->dumping = false;
+	ed->ended_us = e->now.mono_us;
 	ed->dumped = err == 0;
 	if (err)
 		e->counters.dump_failures++;

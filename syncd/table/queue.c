@@ -20,6 +20,8 @@ bool queue_reserve(struct table *t, enum table_queue queue)
 		return ring_reserve(&t->ring[WIRE], 1);
 	case TABLE_KERNEL:
 		return ring_reserve(&t->ring[KERNEL], 1);
+	case TABLE_BOTH:
+		return ring_reserve(&t->ring[WIRE], 1) && ring_reserve(&t->ring[KERNEL], 1);
 	}
 	return false;
 }
@@ -55,6 +57,8 @@ size_t table_queued(const struct table *t, enum table_queue queue)
 		return t->ring[WIRE].used;
 	case TABLE_KERNEL:
 		return t->ring[KERNEL].used;
+	case TABLE_BOTH:
+		return t->ring[WIRE].used + t->ring[KERNEL].used;
 	}
 	return 0;
 }
@@ -127,10 +131,10 @@ void table_queue_clear(struct table *t, enum table_queue queue)
 {
 	struct record *rec;
 
-	if (queue == TABLE_WIRE)
+	if (queue == TABLE_WIRE || queue == TABLE_BOTH)
 		while (ring_head(&t->ring[WIRE]))
 			table_wire_done(t);
-	if (queue == TABLE_KERNEL)
+	if (queue == TABLE_KERNEL || queue == TABLE_BOTH)
 		while ((rec = ring_head(&t->ring[KERNEL]))) {
 			queue_drop(t, rec, KERNEL);
 			if (rec->flags & REC_TOMBSTONE)

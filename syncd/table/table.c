@@ -98,10 +98,9 @@ bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const 
 	return true;
 }
 
-/* The record has been changed here. Room in the queue has been reserved. */
-static void changed_here(struct table *t, struct record *rec)
+/* What the record says is ours to send. Room in the queue has been reserved. */
+static void to_be_sent(struct table *t, struct record *rec)
 {
-	hold_touch(t, rec);
 	if (!(rec->flags & REC_WIRE)) {
 		queue_push(t, rec, WIRE);
 		return;
@@ -110,6 +109,13 @@ static void changed_here(struct table *t, struct record *rec)
 	if (rec->flags & REC_SENT && !(rec->flags & REC_TOMBSTONE) &&
 	    digest_content(t->key, rec->bytes, rec->len) == rec->digest)
 		queue_drop(t, rec, WIRE); /* back to what the others have */
+}
+
+/* The record has been changed here. */
+static void changed_here(struct table *t, struct record *rec)
+{
+	hold_touch(t, rec);
+	to_be_sent(t, rec);
 }
 
 /* The record has been received, or loaded: its digest is exchanged at once. */
@@ -123,6 +129,23 @@ static void changed_there(struct table *t, struct bucket *b, struct record *rec,
 		queue_push(t, rec, KERNEL);
 }
 
+static void changed(struct table *t, struct bucket *b, struct record *rec, enum table_queue queue)
+{
+	switch (queue) {
+	case TABLE_WIRE:
+		changed_here(t, rec);
+		break;
+	case TABLE_BOTH:
+		to_be_sent(t, rec);
+		queue_push(t, rec, KERNEL);
+		break;
+	case TABLE_NONE:
+	case TABLE_KERNEL:
+		changed_there(t, b, rec, queue);
+		break;
+	}
+}
+
 static int put_over(struct table *t, struct place at, const uint8_t *flow, size_t len,
 		    enum table_queue queue)
 {
@@ -134,7 +157,7 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 		bits_on_put(t, rec);
 		if (queue == TABLE_WIRE)
 			hold_touch(t, rec); /* confirmed, so newer than any older news */
-		else
+		else if (queue != TABLE_BOTH)
 			queue_settle(t, at.bucket, rec);
 		return 0;
 	}
@@ -148,10 +171,7 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 	rec->flags &= (uint8_t)~REC_TOMBSTONE;
 	bits_on_put(t, rec);
 	t->live += dead;
-	if (queue == TABLE_WIRE)
-		changed_here(t, rec);
-	else
-		changed_there(t, at.bucket, rec, queue);
+	changed(t, at.bucket, rec, queue);
 	return 1;
 }
 
@@ -196,10 +216,7 @@ static int put_new(struct table *t, uint64_t hash, const uint8_t *flow, size_t l
 	rec = place_record(at);
 	t->live++;
 	bits_on_put(t, rec);
-	if (queue == TABLE_WIRE)
-		changed_here(t, rec);
-	else
-		changed_there(t, at.bucket, rec, queue);
+	changed(t, at.bucket, rec, queue);
 	bucket_grow(t);
 	return 1;
 }
@@ -245,8 +262,10 @@ void table_del_at(struct table *t, struct place at, enum table_queue queue)
 
 	t->live--;
 	record_bury(rec);
-	if (queue == TABLE_WIRE) {
-		if (rec->flags & REC_KERNEL)
+	if (queue == TABLE_WIRE || queue == TABLE_BOTH) {
+		if (queue == TABLE_BOTH)
+			queue_push(t, rec, KERNEL);
+		else if (rec->flags & REC_KERNEL)
 			queue_drop(t, rec, KERNEL); /* it is the kernel that says so */
 		changed_here(t, rec);
 		if (!(rec->flags & REC_SENT))
@@ -269,7 +288,9 @@ int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue 
 	hash = digest_position(t->key, key, len);
 	rec = bucket_find(t, hash, key, len, &at);
 	if (!rec)
-		return queue == TABLE_WIRE && t->holds ? del_unknown(t, hash, key, len) : 0;
+		return (queue == TABLE_WIRE || queue == TABLE_BOTH) && t->holds
+			       ? del_unknown(t, hash, key, len)
+			       : 0;
 	if (!(rec->flags & REC_TOMBSTONE)) {
 		if (!queue_reserve(t, queue))
 			return -ENOMEM;
@@ -280,6 +301,8 @@ int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue 
 		hold_touch(t, rec);
 		if (rec->flags & REC_KERNEL)
 			queue_drop(t, rec, KERNEL);
+	} else if (queue == TABLE_BOTH) {
+		hold_touch(t, rec);
 	} else {
 		queue_settle(t, at.bucket, rec);
 	}

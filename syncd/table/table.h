@@ -21,6 +21,8 @@ enum table_queue {
 	TABLE_NONE,   /* digest exchanged at once, nobody told: loading a kept table */
 	TABLE_WIRE,   /* changed here: to be sent */
 	TABLE_KERNEL, /* received: digest exchanged at once, to be installed */
+	TABLE_BOTH,   /* received, and ours to pass on: a predecessor's last words. A put is no
+			 change of this node's own, so no hold remembers it; a delete is remembered */
 };
 
 struct table_item {
