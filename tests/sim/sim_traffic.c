@@ -257,13 +257,23 @@ static void close_one(struct sim_traffic *t, size_t i)
 	forget(t, i);
 }
 
+/* Some connection of the group; n where there is none. */
+static size_t pick_client(struct sim_traffic *t, uint32_t group)
+{
+	size_t i = sim_rng_below(&t->rng, t->n);
+
+	for (size_t tries = 0; t->open[group] > 0 && tries < t->n; tries++, i = (i + 1) % t->n)
+		if (t->client[i]->group == group)
+			return i;
+	return t->n;
+}
+
 void sim_traffic_step(struct sim_traffic *t, uint32_t group, unsigned things)
 {
 	for (; things > 0; things--) {
-		size_t i = sim_rng_below(&t->rng, t->n);
-		bool mine = t->n > 0 && t->client[i]->group == group;
+		size_t i = pick_client(t, group);
 
-		if (!mine || (t->open[group] < t->cfg.flows && sim_rng_chance(&t->rng, 800)))
+		if (i == t->n || (t->open[group] < t->cfg.flows && sim_rng_chance(&t->rng, 800)))
 			open_one(t, group);
 		else if (t->open[group] > t->cfg.flows && sim_rng_chance(&t->rng, 500))
 			close_one(t, i);
