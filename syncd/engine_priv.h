@@ -106,7 +106,7 @@ struct edge {
 	enum flow_kind kind;
 	bool wanted, dumping, again; /* a reconcile; again: one more after the one that runs */
 	bool dumped;		     /* a dump has been merged since the roles last changed */
-	uint64_t due_us, ended_us; /* of the last dump */
+	uint64_t due_us, ended_us;   /* of the last dump */
 };
 
 struct engine {

@@ -17,7 +17,7 @@
 
 #include "tests/sim/sim_world.h"
 
-enum { JOBS_MAX = 64, HANG_S = 30 };
+enum { JOBS_MAX = 64, HANG_S = 100 };
 
 struct story {
 	uint64_t seed;
