@@ -15,7 +15,7 @@ include mk/flags.mk
 # ---- floors: each archive may use itself and lower ones only (tests/lint/floors.sh holds it) ----
 PROTO_SRC  := $(wildcard proto/*.c)
 BASE_SRC   := $(wildcard syncd/base/*.c)
-PARTS_SRC  := $(foreach d,table kernel stream role net ctl journal,$(wildcard syncd/$(d)/*.c))
+PARTS_SRC  := $(foreach d,table kernel stream role net ctl journal box,$(wildcard syncd/$(d)/*.c))
 MAINS      := syncd/main.c syncd/syncctl.c
 PATHS_SRC  := $(filter-out $(MAINS),$(wildcard syncd/*.c))
 REPLAY_SRC := $(wildcard replay/*.c)

@@ -117,6 +117,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int revents)
 	daemon_check_fifo(d);
 	daemon_check_box(d);
 	daemon_update_ready(d);
+	daemon_watch_box(d);
 	daemon_journal_second(d);
 	if (d->metrics)
 		metrics_http_on_readable(d->metrics); /* drops idle clients */
@@ -211,6 +212,8 @@ int daemon_start(struct daemon *d, struct config *cfg)
 	rc = rc ? rc : daemon_open_roles(d);
 	rc = rc ? rc : daemon_open_ctl(d);
 	rc = rc ? rc : daemon_open_metrics(d);
+	if (!rc)
+		daemon_open_box(d);
 	rc = rc ? rc : drop_rights(d);
 	rc = rc ? rc : daemon_start_journal(d);
 	if (rc)
@@ -231,6 +234,7 @@ int daemon_run(struct daemon *d)
 void daemon_stop(struct daemon *d)
 {
 	(void)sd_notify(0, "STOPPING=1");
+	daemon_close_box(d);
 	metrics_http_free(d->metrics);
 	ctl_server_free(d->ctl);
 	daemon_close_roles(d);

@@ -11,6 +11,7 @@
 #include "syncd/base/config.h"
 #include "syncd/base/log.h"
 #include "syncd/base/match.h"
+#include "syncd/box/rules.h"
 #include "syncd/ctl/ctl_server.h"
 #include "syncd/ctl/metrics_http.h"
 #include "syncd/engine.h"
@@ -28,6 +29,14 @@ struct daemon_link {
 	struct link *link;
 	bool was_up;
 	ev_io io;
+};
+
+enum { DRIFT_TEXT_MAX = 256 };
+
+/* What was last said to differ from a node. */
+struct daemon_drift {
+	uint16_t node; /* 0: free */
+	char text[DRIFT_TEXT_MAX];
 };
 
 /* The link on which a node was last heard, authenticated. */
@@ -69,6 +78,13 @@ struct daemon {
 	struct daemon_edge edge[2]; /* by enum flow_kind */
 	struct daemon_group *group;
 	struct guard *guard;
+	struct rules_watch *rules_watch;
+	struct rules_found rules;
+	bool rules_known;
+	unsigned box_turn;
+	struct hello_item item[HELLO_ITEMS_MAX];
+	size_t items;
+	struct daemon_drift drift[NODES_MAX];
 	struct keepalived_fifo *fifo;
 	ev_io fifo_io;
 	struct ctl_server *ctl;
@@ -127,6 +143,12 @@ void daemon_notify_status(struct daemon *d);
 
 /* True where a standby (the one of this name, unless NULL) is heard, proven and ready. */
 bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *node);
+
+/* daemon_box.c: what is true of this box beside its flows */
+void daemon_open_box(struct daemon *d);
+void daemon_close_box(struct daemon *d);
+void daemon_watch_box(struct daemon *d);
+size_t daemon_drift(struct daemon *d, const struct peer *p, char *text, size_t len);
 
 /* daemon_reload.c */
 ctl_fn daemon_on_reload;

@@ -9,6 +9,11 @@
 #include "syncd/daemon.h"
 #include "syncd/metrics.h"
 
+static size_t peer_drift(void *ctx, const struct peer *p, char *text, size_t len)
+{
+	return daemon_drift(ctx, p, text, len);
+}
+
 static struct status_box box_of(struct daemon *d)
 {
 	const struct daemon_edge *edge = d->edge;
@@ -22,6 +27,7 @@ static struct status_box box_of(struct daemon *d)
 				     ? edge[FLOW_CONNTRACK].source->ops->name
 				     : NULL,
 		.peer_link = daemon_peer_link,
+		.peer_drift = peer_drift,
 		.ctx = d,
 		.ipvs = edge[FLOW_IPVS].source != NULL ? edge[FLOW_IPVS].source->ops->name : NULL,
 	};

@@ -107,6 +107,7 @@ json_t *status_group_json(const struct engine_group_status *st)
 static json_t *peer_json(const struct peer *p, const struct status_box *box, struct engine_now now)
 {
 	json_t *o = json_object();
+	char drift[256];
 
 	set_number(o, "node", p->node);
 	set_text(o, "name", p->name);
@@ -115,6 +116,10 @@ static json_t *peer_json(const struct peer *p, const struct status_box *box, str
 	set_number(o, "heard_ms", (now.mono_us - p->heard_us) / MS_US);
 	set_number(o, "rtt_us", p->rtt_us);
 	set_text(o, "link", box->peer_link != NULL ? box->peer_link(box->ctx, p->node) : NULL);
+	if (box->peer_drift != NULL) {
+		(void)box->peer_drift(box->ctx, p, drift, sizeof(drift));
+		set_text(o, "differs", drift);
+	}
 	(void)json_object_set_new(o, "clock_offset_us", json_integer(p->clock_offset_us));
 	set_number(o, "max_datagram", p->max_datagram);
 	set_number(o, "last_data", p->last_data);

@@ -19,6 +19,8 @@ struct status_box {
 	const char *conntrack, *ipvs; /* names of the back ends; NULL: none */
 	/* The link on which a node was last heard; NULL: not known. The function may be NULL. */
 	const char *(*peer_link)(void *ctx, uint16_t node);
+	/* Names of what differs from a peer, into text; may be NULL. */
+	size_t (*peer_drift)(void *ctx, const struct peer *p, char *text, size_t len);
 	void *ctx;
 };
 

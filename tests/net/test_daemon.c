@@ -390,6 +390,59 @@ START_TEST(test_one_id_twice)
 }
 END_TEST
 
+static bool log_says(void *text)
+{
+	return logged(0, text);
+}
+
+static bool other_says_too(void *unused)
+{
+	(void)unused;
+	return ctl(1, "status") == 0 && said("out", "differs in: nat rules, tcp_loose");
+}
+
+/* What differs from the other node is named, and named again when it changes; neither is less
+ * ready. */
+START_TEST(test_drift)
+{
+	char settings[] = "node lb-b differs from this one in: tcp_loose";
+	char rules[] = "node lb-b differs from this one in: nat rules, tcp_loose";
+	char nothing[] = "node lb-b differs in nothing any more";
+	char offload[] = "flowtables (inet f ft)";
+
+	ck_assert_int_eq(netns_sysctl_set("net/netfilter/nf_conntrack_tcp_loose", 0), 0);
+	start_and_wait(0);
+	start_and_wait(1);
+	ck_assert(netns_wait_for(log_says, settings, WAIT_MS));
+	ck_assert_int_eq(
+		netns_sh("nft 'table ip n { chain c { type nat hook prerouting priority 0; "
+			 "tcp dport 80 counter dnat to 192.0.2.9:8080; }; }'"),
+		0);
+	ck_assert(netns_wait_for(log_says, rules, WAIT_MS));
+	ck_assert(netns_wait_for(other_says_too, NULL, WAIT_MS));
+	ck_assert_int_eq(netns_sh("nft delete table ip n"), 0);
+	ck_assert_int_eq(netns_sysctl_set("net/netfilter/nf_conntrack_tcp_loose", 1), 0);
+	ck_assert(netns_wait_for(log_says, nothing, WAIT_MS));
+	ck_assert(netns_sh("nft 'table inet f { flowtable ft { hook ingress priority 0; "
+			   "devices = { sync }; }; }'") != 0 ||
+		  netns_wait_for(log_says, offload, WAIT_MS));
+}
+END_TEST
+
+START_TEST(test_rival)
+{
+	char path[160];
+
+	/* by its name: a conntrackd of our own making */
+	snprintf(path, sizeof(path), "%s/conntrackd", dir);
+	ck_assert_int_eq(netns_sh("cp /bin/sleep %s", path), 0);
+	ck_assert_int_eq(netns_sh("%s 60 >/dev/null 2>&1 & echo $! >%s/rival", path, dir), 0);
+	start_and_wait(0);
+	ck_assert(logged(0, "conntrackd (pid "));
+	ck_assert_int_eq(netns_sh("kill $(cat %s/rival)", dir), 0);
+}
+END_TEST
+
 START_TEST(test_events_off)
 {
 	ck_assert_int_eq(netns_sysctl_set("net/netfilter/nf_conntrack_events", 0), 0);
@@ -500,6 +553,8 @@ int main(void)
 	tcase_add_test(t, test_restart);
 	tcase_add_test(t, test_strangers);
 	tcase_add_test(t, test_one_id_twice);
+	tcase_add_test(t, test_drift);
+	tcase_add_test(t, test_rival);
 	tcase_add_test(t, test_events_off);
 	tcase_add_test(t, test_metrics_listener);
 	tcase_add_test(t, test_reload);

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is true of this box beside its flows: other programs that sync the same ones, offloaded
+ * flows, and what differs from the other nodes without being configured here. Said once each time
+ * that it changes, on both nodes.
+ */
+#include <string.h>
+
+#include "syncd/box/drift.h"
+#include "syncd/box/rivals.h"
+#include "syncd/daemon.h"
+
+enum { DRIFT_EVERY = 8 }; /* calls of daemon_watch_box */
+
+static void say_rivals(const struct daemon *d)
+{
+	struct rivals r;
+
+	if (rivals_find(&r) < 0)
+		return;
+	if (r.conntrackd > 0 && d->cfg->conntrack.enabled)
+		log_warning(
+			"conntrackd (pid %d) syncs connections here too: they undo each other's "
+			"work; stop one of them, or set install = never in every group to watch",
+			(int)r.conntrackd);
+	if ((r.ipvs_master || r.ipvs_backup) && d->cfg->ipvs.backend != CONFIG_IPVS_NONE)
+		log_warning(
+			"the kernel's IPVS sync daemon runs (%s): stop it where it is this box's "
+			"own (ipvsadm --stop-daemon)",
+			r.ipvs_master ? "master" : "backup");
+}
+
+static void say_flowtables(const struct rules_found *now, const struct rules_found *before)
+{
+	if (now->flowtables > 0 && strcmp(now->flowtable_names, before->flowtable_names) != 0)
+		log_notice(
+			"flowtables (%s): offloaded connections make few events; changes of theirs "
+			"are noticed by the reconcile, every reconcile_s",
+			now->flowtable_names);
+}
+
+void daemon_open_box(struct daemon *d)
+{
+	say_rivals(d);
+	if (rules_watch_new(&d->rules_watch) < 0)
+		d->rules_watch = NULL; /* no nftables: nothing to compare */
+}
+
+void daemon_close_box(struct daemon *d)
+{
+	rules_watch_free(d->rules_watch);
+	d->rules_watch = NULL;
+}
+
+static void tell_items(struct daemon *d)
+{
+	size_t n = drift_add(d->item, 0, "filter", config_filter_fingerprint(d->cfg));
+
+	if (d->rules_known)
+		n = drift_add(d->item, n, "nat rules", d->rules.nat);
+	d->items = drift_add_settings(d->item, n);
+	engine_set_items(d->engine, d->item, d->items);
+}
+
+size_t daemon_drift(struct daemon *d, const struct peer *p, char *text, size_t len)
+{
+	return drift_compare(d->item, d->items, p->item, p->items, text, len);
+}
+
+/* The slot of a peer's last word on drift; NULL: there are more peers than nodes may be. */
+static struct daemon_drift *slot_of(struct daemon *d, uint16_t node)
+{
+	for (size_t i = 0; i < NODES_MAX; i++)
+		if (d->drift[i].node == node || d->drift[i].node == 0)
+			return &d->drift[i];
+	return NULL;
+}
+
+static void say_drift(struct daemon *d, const struct peer *p)
+{
+	struct daemon_drift *known = slot_of(d, p->node);
+	char text[DRIFT_TEXT_MAX];
+	const size_t n = daemon_drift(d, p, text, sizeof(text));
+
+	if (!known || (known->node == p->node && strcmp(known->text, text) == 0) || p->items == 0)
+		return;
+	if (n > 0)
+		log_warning("node %s differs from this one in: %s", p->name, text);
+	else if (known->node == p->node)
+		log_notice("node %s differs in nothing any more", p->name);
+	known->node = p->node;
+	memcpy(known->text, text, sizeof(text));
+}
+
+void daemon_watch_box(struct daemon *d)
+{
+	struct peers *peers = engine_peers(d->engine);
+	struct rules_found found;
+
+	if (d->rules_watch && rules_watch_get(d->rules_watch, &found)) {
+		say_flowtables(&found, &d->rules);
+		d->rules = found;
+		d->rules_known = true;
+		d->box_turn = 0;
+	}
+	if (d->box_turn++ % DRIFT_EVERY != 0)
+		return;
+	tell_items(d);
+	for (const struct peer *p = peers_next(peers, NULL, false); p;
+	     p = peers_next(peers, p, false))
+		say_drift(d, p);
+}
