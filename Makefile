@@ -18,7 +18,7 @@ BASE_SRC   := $(wildcard syncd/base/*.c)
 PARTS_SRC  := $(foreach d,table kernel stream role net ctl journal box,$(wildcard syncd/$(d)/*.c))
 MAINS      := syncd/main.c syncd/syncctl.c
 PATHS_SRC  := $(filter-out $(MAINS),$(wildcard syncd/*.c))
-REPLAY_SRC := $(wildcard replay/*.c)
+REPLAY_SRC := $(filter-out replay/main.c,$(wildcard replay/*.c))
 PB_SRC     := $(GEN)/proto/sync.pb-c.c
 PB_HDR     := $(PB_SRC:.c=.h)
 
@@ -28,6 +28,7 @@ LIB_PROTO := $(B)/libproto.a
 LIB_BASE  := $(B)/libbase.a
 LIB_PARTS := $(B)/libparts.a
 LIB_PATHS := $(B)/libpaths.a
+LIB_REPLAY := $(B)/libreplay.a
 LIBS_ALL  := $(LIB_PATHS) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
 
 PROGRAMS := $(if $(wildcard syncd/main.c),$(B)/syncd) $(if $(wildcard syncd/syncctl.c),$(B)/syncctl) \
@@ -40,6 +41,7 @@ $(LIB_PROTO): $(call obj,$(PROTO_SRC)) $(B)/obj/gen/sync.pb-c.o
 $(LIB_BASE):  $(call obj,$(BASE_SRC))
 $(LIB_PARTS): $(call obj,$(PARTS_SRC))
 $(LIB_PATHS): $(call obj,$(PATHS_SRC))
+$(LIB_REPLAY): $(call obj,$(REPLAY_SRC))
 %.a:
 	@rm -f $@
 	@$(AR) rcs $@ $^
@@ -48,7 +50,7 @@ $(B)/syncd: $(call obj,syncd/main.c) $(LIBS_ALL)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/sync-replay: $(call obj,$(REPLAY_SRC)) $(LIB_PARTS) $(LIB_PROTO)
+$(B)/sync-replay: $(call obj,replay/main.c) $(LIB_REPLAY) $(LIB_PARTS) $(LIB_PROTO)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- generated code -----------------------------------------------------------------------------

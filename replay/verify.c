@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct verify {
 	const struct input_journal *journal;
 	const struct input_file *file;
 	struct tables *tables;
+	struct tables_events tables_events;
 	bool has_key;
 
 	struct journal_header header; /* of the segment being read */
@@ -94,12 +96,41 @@ static void link_segments(struct verify *v, const struct journal_header *h,
 			v->header.segment, h->segment);
 }
 
+/* Through a pipe, the header tells only now under which key the digests are. */
+static void check_key(struct verify *v, const struct journal_header *h)
+{
+	struct digest_key key;
+
+	if (!v->has_key || command_digest_key(v->o, h, &key))
+		return;
+	tables_free(v->tables);
+	v->tables = tables_new(NULL, &v->tables_events);
+	v->has_key = false;
+	if (!v->tables)
+		abort();
+}
+
+/* Whoever swaps two files leaves each whole. */
+static void check_name(struct verify *v, const struct input_file *f)
+{
+	const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path;
+	unsigned node, number;
+
+	if (sscanf(name, "journal-%u-%u.zst", &node, &number) == 2 &&
+	    (node != f->header.node || number != f->header.segment))
+		finding(v, "%s holds segment %u of node %u", f->path, f->header.segment,
+			f->header.node);
+}
+
 static void on_segment(void *ctx, const struct input_file *f, const struct segment *before)
 {
 	static const uint8_t none[JOURNAL_HASH_LEN];
 	struct verify *v = ctx;
 
 	v->at = NULL;
+	check_name(v, f);
+	if (!before)
+		check_key(v, &f->header);
 	if (before)
 		link_segments(v, &f->header, before);
 	else if (f->header.segment == 1 && memcmp(f->header.previous, none, sizeof(none)) != 0)
@@ -302,7 +333,6 @@ static int verify_one(const struct options *o, const struct input_journal *j, bo
 		      uint64_t *findings)
 {
 	struct verify v = {.o = o, .journal = j};
-	const struct tables_events tev = {.check = on_check, .malformed = on_malformed, .ctx = &v};
 	const struct input_events ev = {
 		.segment = on_segment, .damage = on_damage, .end = on_end, .ctx = &v};
 	const struct input_range range = {
@@ -310,11 +340,12 @@ static int verify_one(const struct options *o, const struct input_journal *j, bo
 	struct digest_key key;
 	int rc;
 
-	/* The header of what comes through a pipe is not known yet: the key is taken as it is. */
-	v.has_key = command_digest_key(o, &j->file[0].header, &key) || (from_stdin && o->has_key);
+	v.tables_events =
+		(struct tables_events){.check = on_check, .malformed = on_malformed, .ctx = &v};
+	v.has_key = command_digest_key(o, &j->file[0].header, &key) || from_stdin;
 	if (o->has_key && !v.has_key)
 		return command_need_key(o, j, &key);
-	v.tables = tables_new(v.has_key ? &key : NULL, &tev);
+	v.tables = tables_new(v.has_key ? &key : NULL, &v.tables_events);
 	if (!v.tables)
 		return command_failed(j->name, -ENOMEM);
 	rc = input_read(j, &range, &ev, on_record, &v);

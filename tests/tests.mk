@@ -12,22 +12,22 @@ REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/replay_%,$(FUZZ_SRC))
 TEST_LIB := $(B)/libtest.a
 
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(TEST_LIB) $(LIBS_ALL)
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
-$(B)/tests/%: $(B)/obj/tests/net/%.o $(TEST_LIB) $(LIBS_ALL)
+$(B)/tests/%: $(B)/obj/tests/net/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
-build/fuzz/tests/%: build/fuzz/obj/tests/fuzz/%.o $(TEST_LIB) $(LIBS_ALL)
+build/fuzz/tests/%: build/fuzz/obj/tests/fuzz/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
-$(B)/tests/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIBS_ALL)
+$(B)/tests/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 .PRECIOUS: $(B)/obj/tests/unit/%.o $(B)/obj/tests/net/%.o $(B)/obj/tests/fuzz/%.o
 
 .PHONY: check check-unit check-net fuzz
-check-unit: $(UNIT_BIN) $(REPLAY_BIN)
+check-unit: all $(UNIT_BIN) $(REPLAY_BIN)
 	@tests/run-checks.sh $(UNIT_BIN) $(REPLAY_BIN)
 check-net: $(NET_BIN)
 	@tests/run-checks.sh $(NET_BIN)

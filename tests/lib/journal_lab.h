@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A journal of an active node that never was: its flows come from a number, its table is real. */
+#ifndef TESTS_LIB_JOURNAL_LAB_H
+#define TESTS_LIB_JOURNAL_LAB_H
+
+#include "proto/digest.h"
+#include "syncd/journal/journal.h"
+#include "syncd/table/table.h"
+
+struct journal_lab {
+	struct journal *j;
+	struct table *table;
+	struct digest_key key;
+	uint16_t node;
+	uint64_t session, counter, generation, puts_each;
+	uint64_t wall_us;
+	uint8_t payload[JOURNAL_PAYLOAD_MAX];
+};
+
+/* Writes to dir; cluster without keys. Aborts where it cannot. */
+void journal_lab_open(struct journal_lab *l, const char *dir, uint64_t rotate_bytes, bool compress);
+void journal_lab_close(struct journal_lab *l);
+
+/* One datagram: puts or deletes flows first .. first + n - 1, and a check where wanted. */
+void journal_lab_send(struct journal_lab *l, unsigned first, unsigned n, bool del, bool check);
+
+/* The encoded flow of that number; returns its length. */
+size_t journal_lab_flow(unsigned number, uint8_t *buf);
+
+#endif

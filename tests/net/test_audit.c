@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Journals of real daemons: what sync-replay says of them, whole and tampered with. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/netns.h"
+#include "tests/lib/pair.h"
+#include "tests/lib/replay_run.h"
+#include "tests/lib/suite.h"
+
+enum { SOME = 3000, PATIENCE_MS = 60000 };
+
+static struct pair p;
+static const char *out;
+
+static const char group[] = "group web { id = 1 match = { \"203.0.113.0/24\" } }";
+
+static void up(void)
+{
+	char extra[256];
+
+	pair_open(&p, 2);
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(extra, sizeof(extra), "journal { dir = \"%s/journal\" }",
+			       p.node[i].dir);
+		pair_configure(&p, i, group, extra);
+	}
+}
+
+static void down(void)
+{
+	pair_close(&p);
+}
+
+static int verify(size_t node)
+{
+	return replay_run(&out, "verify -k %s/1.key %s/journal", p.dir, p.node[node].dir);
+}
+
+/* Both nodes, flows made, changed and deleted, a takeover, and more. */
+static void live(void)
+{
+	pair_start(&p, 0, true);
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 1, 0, PATIENCE_MS));
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+	pair_flows(&p, 0, 0, 1000, true);
+	ck_assert(pair_wait_equal(&p, 1, SOME - 1000, PATIENCE_MS));
+}
+
+START_TEST(test_consistent)
+{
+	live();
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "standby", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 0, SOME - 1000, PATIENCE_MS));
+	pair_flows(&p, 1, SOME, 500, false);
+	ck_assert(pair_wait_equal(&p, 0, SOME - 500, PATIENCE_MS));
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pair_stop(&p, i, SIGTERM), 0);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_msg(verify(i) == 0, "node %zu:\n%s", i, out);
+		ck_assert_msg(strstr(out, " 0 differed, ") || i == 1, "%s", out);
+		ck_assert_ptr_null(strstr(out, " 0 checks equal"));
+	}
+	ck_assert_msg(replay_run(&out, "diff -k %s/1.key %s/journal %s/journal", p.dir,
+				 p.node[0].dir, p.node[1].dir) == 0,
+		      "%s", out);
+	ck_assert_msg(strstr(out, "0 only lb-0, 0 only lb-1, 0 differ"), "%s", out);
+}
+END_TEST
+
+/* SIGKILL in the middle: the journal ends torn, and goes on in the next session's segment. */
+START_TEST(test_crash)
+{
+	live();
+	ck_assert_int_eq(pair_stop(&p, 0, SIGKILL), 128 + SIGKILL);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_group(&p, 1, "complete", 1, PATIENCE_MS));
+	pair_start(&p, 0, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "standby", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 0, SOME - 1000, PATIENCE_MS));
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pair_stop(&p, i, SIGTERM), 0);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_msg(verify(i) == 0, "node %zu:\n%s", i, out);
+	ck_assert_msg(replay_run(&out, "diff -k %s/1.key %s/journal %s/journal", p.dir,
+				 p.node[0].dir, p.node[1].dir) == 0,
+		      "%s", out);
+	ck_assert_msg(replay_run(&out, "dump --op state --json %s/journal", p.node[1].dir) == 0,
+		      "%s", out);
+	ck_assert_ptr_nonnull(strstr(out, "\"to\":\"active\""));
+}
+END_TEST
+
+/* Who asks for the digests with another cluster's key is told so, not that all is wrong. */
+START_TEST(test_key)
+{
+	pair_start(&p, 0, true);
+	ck_assert_int_eq(pair_stop(&p, 0, SIGTERM), 0);
+	ck_assert_int_eq(replay_run(&out, "verify %s/journal", p.node[0].dir), 0);
+	ck_assert_ptr_nonnull(strstr(out, "digests not compared"));
+	ck_assert_int_eq(replay_run(&out, "at +1 %s/journal", p.node[0].dir), 2);
+	/* What is in it is as private as the kernel's table. */
+	ck_assert_int_eq(netns_sh("test $(stat -c %%a %s/journal) = 700", p.node[0].dir), 0);
+}
+END_TEST
+
+static Suite *audit_suite(void)
+{
+	Suite *s = suite_create("audit");
+	TCase *tc = tcase_create("audit");
+
+	tcase_set_timeout(tc, 180);
+	tcase_add_checked_fixture(tc, up, down);
+	tcase_add_test(tc, test_consistent);
+	tcase_add_test(tc, test_crash);
+	tcase_add_test(tc, test_key);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	if (!netns_usable("test_audit"))
+		return 0;
+	return suite_run(audit_suite());
+}
