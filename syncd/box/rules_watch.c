@@ -11,7 +11,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <nftables/libnftables.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -100,7 +99,7 @@ static int start_child(struct rules_watch *w)
 static void end_child(struct rules_watch *w)
 {
 	(void)close(w->from_child);
-	(void)waitpid(w->child, NULL, 0); /* ECHILD where the caller's loop was faster */
+	(void)waitpid(w->child, NULL, WNOHANG); /* or the caller's loop reaps it */
 	w->child = 0;
 }
 
@@ -125,10 +124,8 @@ void rules_watch_free(struct rules_watch *w)
 {
 	if (w == NULL)
 		return;
-	if (w->child > 0) {
-		(void)kill(w->child, SIGKILL);
-		end_child(w);
-	}
+	if (w->child > 0)
+		end_child(w); /* writes into nothing, and ends */
 	if (w->nl != NULL)
 		(void)mnl_socket_close(w->nl);
 	free(w);
