@@ -72,8 +72,8 @@ include mk/install.mk
 asan tsan:
 	$(MAKE) V=$@ check
 cov:
-	$(MAKE) V=cov check-unit
-	gcov -o build/cov $$(find build/cov -name '*.gcno') >build/cov/gcov.log 2>&1 || true
+	$(MAKE) V=cov check
+	gcov -n $$(find build/cov -name '*.gcno') >build/cov/gcov.log 2>&1
 	@tests/lint/coverage.sh build/cov
 
 compile_commands.json: export COMPILE_FLAGS = $(CFLAGS)
