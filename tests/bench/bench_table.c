@@ -195,6 +195,32 @@ static void bench_updates(struct bench *b)
 	per("table.update_and_send_hot", start, b->n);
 }
 
+/* Everything at once: a first dump, and a wire slower than it. */
+static void bench_backlog(struct bench *b)
+{
+	uint64_t start;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct sample *s = &b->sample[i & 1][i];
+
+		(void)table_put(b->t, s->bytes, s->len, TABLE_WIRE);
+	}
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct sample *s = &b->sample[~i & 1][i];
+
+		(void)table_put(b->t, s->bytes, s->len, TABLE_WIRE);
+	}
+	bench_emit("table.backlog_own_bytes_per_flow", (double)table_bytes(b->t) / b->n, "B",
+		   "lower");
+	start = bench_cpu_ns();
+	drain(b->t, TABLE_WIRE);
+	per("table.send_backlog", start, b->n);
+	(void)table_kernel_all(b->t);
+	start = bench_cpu_ns();
+	drain(b->t, TABLE_KERNEL);
+	per("table.kernel_backlog", start, b->n);
+}
+
 static void bench_lookups(struct bench *b)
 {
 	uint64_t start = bench_cpu_ns();
@@ -278,6 +304,7 @@ int main(int argc, char **argv)
 		       "table.put_in_hash_order_told_worst");
 	bench_in_order(&b, false, "table.put_in_hash_order", "table.put_in_hash_order_worst");
 	bench_updates(&b);
+	bench_backlog(&b);
 	bench_lookups(&b);
 	bench_ranges(&b);
 	bench_deletes(&b);
