@@ -28,6 +28,8 @@ static const struct counter of_engine[] = {
 	OF(loops, "Datagrams under this node's own id: its own come back, or another node's"),
 	OF(oversized, "Datagrams longer than any may be"),
 	OF(duplicates, "Data datagrams received twice, over another link or as a needless repair"),
+	OF(offered, "Flows offered to the winner of a split"),
+	OF(taken, "Flows taken from the loser of a split"),
 	OF(events, "Events of the kernel"),
 	OF(overruns, "Times the kernel lost events because they were not read in time"),
 	OF(dumps, "Dumps of the kernel's table begun"),

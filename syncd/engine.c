@@ -80,6 +80,7 @@ static void group_fini(struct group *g)
 	table_free(g->table);
 	timed_list_fini(&g->held);
 	timed_list_fini(&g->retry);
+	free(g->closed);
 }
 
 static void engine_send(void *ctx, const uint8_t *dgram, size_t len)
@@ -348,6 +349,8 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 		table_queue_clear(g->table, TABLE_WIRE);
 		repair_server_clear(g->server);
 		sweep_start(g, &g->once, SINK_LIBERAL);
+		if (g->split_us)
+			split_lost(e, g);
 	}
 	if (role == ROLE_IDLE) {
 		table_clear(g->table);

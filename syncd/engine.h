@@ -168,6 +168,7 @@ struct engine_counters {
 	uint64_t puts_sent, dels_sent, puts_applied, dels_applied, stale_term;
 	uint64_t installed, removed, renewed, refused, checks_sent, checks_equal, checks_differed;
 	uint64_t loops, oversized, duplicates;
+	uint64_t offered, taken; /* flows, after a split */
 };
 const struct engine_counters *engine_counters(const struct engine *e);
 

@@ -18,13 +18,16 @@ enum {
 	ENCODER_VERSION = 1,
 	FAULTS_MAX = 4,
 	MEMBERS_MAX = 128,
+	CLOSED_SLOTS = 1 << 16, /* of the memory of ended flows, 512 KiB a group */
+	OFFER_OVERHEAD = 64,	/* of an offer without its flows, at most */
 };
 
 #define HELD_DESTROY_US (2 * S_US)
 #define RETRY_US	(1 * S_US)
 #define RECONCILE_GAP_US \
 	(1 * S_US) /* between the end of one and the next that lost events ask for */
-#define PAD_US (1 * S_US)
+#define HEAL_US (10 * S_US)
+#define PAD_US	(1 * S_US)
 
 /* A key with a time: destroys held back, refused flows waiting for another try. */
 struct timed_key {
@@ -89,7 +92,10 @@ struct group {
 	struct sweep once; /* SINK_LIBERAL on leaving active, SINK_EXPIRY on becoming it */
 	struct timed_list held, retry;
 	uint64_t refused_since_sync;
-	uint64_t split_us; /* two actives seen at; 0: none */
+	uint64_t split_us;	/* two actives seen at; 0: none */
+	uint64_t heal_until_us; /* after losing a split: own flows are offered */
+	uint64_t *closed;	/* split.c's memory of what ended */
+	uint16_t term_epoch;	/* of the table when this node last took over; 0: never */
 };
 
 /* One peer's data stream, followed from its first proven hello on. */
@@ -187,6 +193,14 @@ void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us);
 void reconcile_on_dump(void *ctx, const struct flow *f);
 void reconcile_on_dump_end(void *ctx, int err);
 bool kernel_is_drained(struct engine *e);
+
+/* split.c */
+void split_seen(struct engine *e, struct group *g);
+void split_lost(struct engine *e, struct group *g);
+bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
+		    struct table_slice *keep, size_t *n, size_t cap);
+void split_note_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len);
+void split_on_offer(struct engine *e, struct group *g, const struct offer *o);
 
 /* sweep.c */
 void slices_init(struct slices *s, const struct table *t);

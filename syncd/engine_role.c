@@ -54,6 +54,7 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 		g->tail_held = true;
 	}
 	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
+	g->term_epoch = table_epoch(g->table);
 	if (g->cfg.install == INSTALL_TAKEOVER)
 		table_kernel_all(g->table);
 	path_kernel_listen(e);
@@ -107,6 +108,9 @@ void group_follow(struct engine *e, struct group *g)
 	if (g->role != ROLE_STANDBY)
 		return;
 	p = group_find_active(e, g, &t);
+	if (p && g->term.node == e->cfg.node && term_compare(t, g->term) < 0)
+		split_lost(e,
+			   g); /* it was active all the time, and does not know of our term yet */
 	if (!p || term_compare(t, g->term) < 0) {
 		if (g->active) {
 			predecessor_drain(e, g); /* nothing more will fill its gaps */
@@ -130,13 +134,12 @@ static void group_meet_other(struct engine *e, struct group *g, const struct pee
 			     const struct hello_group *hg)
 {
 	if (hg->role == ROLE_ACTIVE && hg->term.node == p->node) {
-		if (!g->split_us)
-			e->io.on_alarm(e->io.ctx, g->cfg.id, "two nodes are active");
-		g->split_us = e->now.mono_us;
+		split_seen(e, g);
 		return;
 	}
 	if (term_compare(hg->term, g->term) <= 0)
 		return;
+	split_seen(e, g);
 	group_take_term(e, g, (struct term){.number = hg->term.number + 1, .node = e->cfg.node});
 	g->check_due = true;
 	e->hello_now = true;

@@ -142,24 +142,12 @@ static void on_repair(struct engine *e, const struct repair_request *req)
 		repair_server_on_request(g->server, req, e->now.mono_us);
 }
 
-/* A loser of a split offers what changed on it: the winner takes what it lacks, under its own term.
- */
 static void on_offer(struct engine *e, const struct offer *o)
 {
 	struct group *g = group_by_id(e, o->group);
-	const uint8_t *key, *flow;
-	size_t key_len, len;
 
-	if (!g || g->role != ROLE_ACTIVE || o->node != e->cfg.node || o->session != e->cfg.session)
-		return;
-	for (uint32_t i = 0; i < o->n; i++) {
-		if (flow_key_slice(o->put[i].flow, o->put[i].len, &key, &key_len) ||
-		    table_touched(g->table, key, key_len) ||
-		    table_get(g->table, key, key_len, &flow, &len))
-			continue;
-		if (table_put(g->table, o->put[i].flow, o->put[i].len, TABLE_WIRE) > 0)
-			(void)table_kernel_again(g->table, key, key_len);
-	}
+	if (g && g->role == ROLE_ACTIVE && o->node == e->cfg.node && o->session == e->cfg.session)
+		split_on_offer(e, g, o);
 }
 
 void path_control_on(struct engine *e, struct peer *from, uint64_t counter, size_t len)

@@ -46,6 +46,7 @@ static void apply_puts_and_dels(struct engine *e, struct group *g, const uint8_t
 				g->refused_since_sync++;
 			e->counters.puts_applied++;
 		} else {
+			split_note_closed(e, g, key, key_len);
 			(void)table_del(g->table, key, key_len, queue);
 			e->counters.dels_applied++;
 		}
@@ -60,7 +61,7 @@ static void apply_range(struct engine *e, struct group *g, const struct data_inf
 	struct table_slice keep[DATAGRAM_MAX / 16];
 	struct data_iter it;
 	enum data_piece piece;
-	size_t n = 0;
+	size_t n = 0, n_kept;
 	uint64_t bytes = 0;
 
 	data_iter_init(&it, payload, len);
@@ -71,8 +72,10 @@ static void apply_range(struct engine *e, struct group *g, const struct data_inf
 		bytes += it.len;
 		n++;
 	}
-	if (active_complete)
-		e->counters.dels_applied += table_range_keep(g->table, info->range, keep, n);
+	n_kept = n;
+	if (active_complete &&
+	    split_keep_own(e, g, info->range, keep, &n_kept, sizeof(keep) / sizeof(keep[0])))
+		e->counters.dels_applied += table_range_keep(g->table, info->range, keep, n_kept);
 	repair_client_on_range(g->client, info->range, n, bytes, e->now.mono_us);
 }
 

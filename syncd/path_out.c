@@ -32,6 +32,12 @@ void path_out_learn_members(struct engine *e)
 		}
 }
 
+static void out_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len)
+{
+	split_note_closed(e, g, key, len);
+	(void)table_del(g->table, key, len, TABLE_WIRE);
+}
+
 static void out_destroy(struct engine *e, struct group *g, const struct flow *f, bool live)
 {
 	uint8_t key[FLOW_KEY_MAX];
@@ -47,7 +53,7 @@ static void out_destroy(struct engine *e, struct group *g, const struct flow *f,
 	    timed_list_add(&g->held, HELD_DESTROYS_MAX, key, (size_t)n, f->key.kind,
 			   e->now.mono_us + HELD_DESTROY_US))
 		return;
-	(void)table_del(g->table, key, (size_t)n, TABLE_WIRE);
+	out_closed(e, g, key, (size_t)n);
 }
 
 /* Destroys held back long enough, of flows that no later event has revived. */
@@ -57,7 +63,7 @@ void path_out_release_held(struct engine *e, struct group *g, uint64_t *next_us)
 		struct timed_key *k = timed_list_take(&g->held);
 
 		if (table_bit_get(g->table, k->key, k->len, TABLE_SUSPECT))
-			(void)table_del(g->table, k->key, k->len, TABLE_WIRE);
+			out_closed(e, g, k->key, k->len);
 		free(k);
 	}
 	sooner(next_us, timed_list_next(&g->held));

@@ -51,14 +51,20 @@ static bool is_known(struct engine *e, struct group *g, const uint8_t *key, size
 static void on_dump_active(struct engine *e, struct group *g, const struct flow *f)
 {
 	uint8_t bytes[FLOW_MAX];
-	const uint8_t *key;
-	size_t key_len;
+	const uint8_t *key, *kept;
+	size_t key_len, kept_len;
 	int n = flow_encode(f, bytes);
 
 	if (n < 0 || flow_key_slice(bytes, (size_t)n, &key, &key_len) ||
 	    table_touched(g->table, key, key_len) || path_out_is_member(e, &f->key) ||
 	    table_bit_get(g->table, key, key_len, TABLE_SEEN)) /* put since the dump began */
 		return;
+	/* Seen, and not changed: a put would say that it was touched here. */
+	if (table_get(g->table, key, key_len, &kept, &kept_len) && kept_len == (size_t)n &&
+	    memcmp(kept, bytes, kept_len) == 0) {
+		(void)table_bit_set(g->table, key, key_len, TABLE_SEEN);
+		return;
+	}
 	if (is_known(e, g, key, key_len, f)) {
 		(void)table_bit_set(g->table, key, key_len, TABLE_SEEN);
 		return;
@@ -129,6 +135,7 @@ static void judge_one(struct engine *e, struct group *g, bool deletes, const uin
 {
 	(void)table_bit_set(g->table, key, len, TABLE_SEEN);
 	if (deletes) {
+		split_note_closed(e, g, key, len);
 		(void)table_del(g->table, key, len, TABLE_WIRE);
 		return;
 	}

@@ -19,8 +19,7 @@ bool hold_has(const struct table *t, const struct record *rec)
 
 void hold_touch(struct table *t, struct record *rec)
 {
-	if (t->holds)
-		rec->epoch = t->epoch;
+	rec->epoch = t->epoch;
 }
 
 static bool graves_reserve(struct table *t)

@@ -140,6 +140,14 @@ void table_hold_end(struct table *t);
 bool table_touched(const struct table *t, const uint8_t *key, size_t key_len);
 
 /*
+ * Changes made here are stamped with the number of the last hold, from 1, also after it has ended.
+ * table_walk_since walks the live flows of the range stamped since (and with) that one.
+ */
+uint16_t table_epoch(const struct table *t);
+int table_walk_since(const struct table *t, struct hash_range r, uint16_t epoch, table_walk_fn *fn,
+		     void *ctx);
+
+/*
  * Two bits a flow that the table keeps for its callers. Every table_put of a flow, also of the same
  * bytes, sets SEEN and clears SUSPECT.
  */
