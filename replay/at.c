@@ -26,15 +26,17 @@ static int print_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len
 	(void)hash;
 	if (flow_decode(bytes, len, &f) || !filter_key(&p->o->filter, &f.key))
 		return 0;
-	(void)flow_format(&f, text);
 	p->printed++;
+	if (p->o->quiet && !p->o->json)
+		return 0;
+	(void)flow_format(&f, text);
 	if (p->o->json) {
 		json_begin(&j, stdout);
 		json_string_member(&j, "node", p->node);
 		json_number_member(&j, "group", p->g->id);
 		json_string_member(&j, "flow", text);
 		json_end(&j);
-	} else if (!p->o->quiet) {
+	} else {
 		(void)puts(text);
 	}
 	return ferror(stdout);

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"diff", command_diff, "JOURNAL JOURNAL [TIME]", "two nodes' tables, flow by flow"},
 	{"lag", command_lag, "JOURNAL JOURNAL", "from sent to applied, by quantiles"},
 	{"stats", command_stats, "JOURNAL...", "how much of what"},
+	{"report", command_report, "-o PAGE JOURNAL...", "all of it on one page of HTML"},
 };
 
 static int usage(FILE *to)

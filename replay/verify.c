@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "replay/commands.h"
 #include "replay/tables.h"
 #include "replay/text.h"
+#include "replay/verify.h"
 
 enum { STREAMS = 64, SHOWN_MAX = 1000 };
 
@@ -27,6 +27,8 @@ struct verify {
 	const struct options *o;
 	const struct input_journal *journal;
 	const struct input_file *file;
+	verify_finding_fn *tell; /* instead of printing */
+	void *tell_ctx;
 	struct tables *tables;
 	struct tables_events tables_events;
 	bool has_key;
@@ -55,6 +57,10 @@ __attribute__((format(printf, 2, 3))) static void finding(struct verify *v, cons
 	va_start(ap, fmt);
 	(void)vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
+	if (v->tell) {
+		v->tell(v->tell_ctx, r ? r->wall_us : 0, what);
+		return;
+	}
 	if (v->o->json) {
 		json_begin(&j, stdout);
 		json_string_member(&j, "finding", what);
@@ -135,7 +141,7 @@ static void on_segment(void *ctx, const struct input_file *f, const struct segme
 		link_segments(v, &f->header, before);
 	else if (f->header.segment == 1 && memcmp(f->header.previous, none, sizeof(none)) != 0)
 		finding(v, "the first segment is chained to one before");
-	if (!v->any && f->header.segment != 1 && !v->o->quiet && !v->o->json)
+	if (!v->any && f->header.segment != 1 && !v->o->quiet && !v->o->json && !v->tell)
 		(void)printf("note: %s begins with segment %u\n", f->header.name,
 			     f->header.segment);
 	if (!before || f->header.session != v->header.session) {
@@ -165,7 +171,7 @@ static void on_end(void *ctx, const struct segment *last)
 	v->at = NULL;
 	if (v->rotated)
 		finding(v, "segment %u, which follows, is missing", v->header.segment + 1);
-	else if (!segment_ended(last) && !v->o->quiet && !v->o->json)
+	else if (!segment_ended(last) && !v->o->quiet && !v->o->json && !v->tell)
 		(void)printf("note: %s segment %u has no end: it is being written, or its node "
 			     "crashed\n",
 			     v->header.name, v->header.segment);
@@ -329,31 +335,40 @@ static void summary(const struct verify *v)
 	}
 }
 
-static int verify_one(const struct options *o, const struct input_journal *j, bool from_stdin,
-		      uint64_t *findings)
+static int verify_one(struct verify *v, bool from_stdin)
 {
-	struct verify v = {.o = o, .journal = j};
+	const struct options *o = v->o;
+	const struct input_journal *j = v->journal;
 	const struct input_events ev = {
-		.segment = on_segment, .damage = on_damage, .end = on_end, .ctx = &v};
+		.segment = on_segment, .damage = on_damage, .end = on_end, .ctx = v};
 	const struct input_range range = {
 		.follow = o->follow, .progress = !o->quiet && !o->json && isatty(STDERR_FILENO)};
 	struct digest_key key;
 	int rc;
 
-	v.tables_events =
-		(struct tables_events){.check = on_check, .malformed = on_malformed, .ctx = &v};
-	v.has_key = command_digest_key(o, &j->file[0].header, &key) || from_stdin;
-	if (o->has_key && !v.has_key)
+	v->tables_events =
+		(struct tables_events){.check = on_check, .malformed = on_malformed, .ctx = v};
+	v->has_key = command_digest_key(o, &j->file[0].header, &key) || from_stdin;
+	if (o->has_key && !v->has_key)
 		return command_need_key(o, j, &key);
-	v.tables = tables_new(v.has_key ? &key : NULL, &v.tables_events);
-	if (!v.tables)
+	v->tables = tables_new(v->has_key ? &key : NULL, &v->tables_events);
+	if (!v->tables)
 		return command_failed(j->name, -ENOMEM);
-	rc = input_read(j, &range, &ev, on_record, &v);
+	rc = input_read(j, &range, &ev, on_record, v);
 	if (rc < 0)
-		rc = command_failed(v.file ? v.file->path : j->file[0].path, rc);
-	else
-		summary(&v);
-	tables_free(v.tables);
+		rc = command_failed(v->file ? v->file->path : j->file[0].path, rc);
+	else if (!v->tell)
+		summary(v);
+	tables_free(v->tables);
+	return rc;
+}
+
+int verify_journal(const struct options *o, const struct input_journal *j, verify_finding_fn *fn,
+		   void *ctx, uint64_t *findings)
+{
+	struct verify v = {.o = o, .journal = j, .tell = fn, .tell_ctx = ctx};
+	int rc = verify_one(&v, false);
+
 	*findings += v.findings;
 	return rc;
 }
@@ -367,8 +382,12 @@ int command_verify(const struct options *o)
 	if (rc)
 		return rc;
 	findings = in.unreadable;
-	for (size_t i = 0; i < in.journals && !rc; i++)
-		rc = verify_one(o, &in.journal[i], in.from_stdin, &findings);
+	for (size_t i = 0; i < in.journals && !rc; i++) {
+		struct verify v = {.o = o, .journal = &in.journal[i]};
+
+		rc = verify_one(&v, in.from_stdin);
+		findings += v.findings;
+	}
 	input_free(&in);
 	return rc ? rc : findings ? EXIT_FINDINGS : EXIT_CONSISTENT;
 }
