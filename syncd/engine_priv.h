@@ -68,6 +68,7 @@ struct group {
 	bool complete, handover, check_due;
 	bool unproven; /* took over with flows that were not all proven to be in the kernel */
 	bool fresh;    /* this term began with an empty table: the dump fills it without sending */
+	bool committing; /* the table is on its way into the kernel (install = takeover) */
 	uint64_t last_check_us;
 	uint64_t final_counter;
 	struct repair_server *server;

@@ -55,8 +55,7 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 	}
 	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
 	g->term_epoch = table_epoch(g->table);
-	if (g->cfg.install == INSTALL_TAKEOVER)
-		table_kernel_all(g->table);
+	g->committing = g->cfg.install == INSTALL_TAKEOVER && table_kernel_all(g->table) == 0;
 	path_kernel_listen(e);
 	for (int k = 0; k < 2; k++)
 		reconcile_want(e, (enum flow_kind)k, e->now.mono_us);

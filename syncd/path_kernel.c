@@ -66,7 +66,11 @@ static void on_overrun(void *ctx)
 	reconcile_want(ed->e, ed->kind, now_us > earliest_us ? now_us : earliest_us);
 }
 
-/* What this node must hear of its kernel follows from its roles. */
+/*
+ * What this node must hear of its kernel follows from its roles. A commit hears of losses only:
+ * whoever listens to new flows makes the kernel tell of each one installed, at a quarter of the
+ * rate, and the dump that follows it finds what has changed meanwhile.
+ */
 void path_kernel_listen(struct engine *e)
 {
 	enum source_listen what = SOURCE_NOTHING;
@@ -74,7 +78,7 @@ void path_kernel_listen(struct engine *e)
 	for (size_t i = 0; i < e->cfg.groups; i++) {
 		const struct group *g = &e->group[i];
 
-		if (g->role == ROLE_ACTIVE)
+		if (g->role == ROLE_ACTIVE && !g->committing)
 			what = SOURCE_ALL;
 		else if (what == SOURCE_NOTHING && group_installs(g))
 			what = SOURCE_DESTROY;
@@ -237,6 +241,17 @@ static void note_installed(struct engine *e)
 	}
 }
 
+/* Once the last is submitted: before the dump, which waits until it is installed. */
+static void commit_end(struct engine *e, struct group *g)
+{
+	if (!g->committing || table_queued(g->table, TABLE_KERNEL) > 0)
+		return;
+	g->committing = false;
+	path_kernel_listen(e);
+	for (int k = 0; k < 2; k++)
+		reconcile_want(e, (enum flow_kind)k, e->now.mono_us);
+}
+
 static bool group_kernel_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *next_us)
 {
 	bool more = false;
@@ -245,6 +260,7 @@ static bool group_kernel_tick(struct engine *e, struct group *g, size_t *budget,
 	retry_tick(e, g, next_us);
 	if (group_installs(g))
 		more = pump(e, g, budget);
+	commit_end(e, g);
 	if (g->once.running) {
 		sweep_step(e, g, &g->once, budget);
 		more |= g->once.running;

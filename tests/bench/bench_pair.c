@@ -29,6 +29,7 @@ struct cost {
 	double made_per_s;   /* insertions into the active's kernel while it is listened to */
 	double there_s;	     /* from the first insertion to the last in the standby's kernel */
 	double commit_s;     /* of it: what a takeover waits for */
+	double loop_s;	     /* what a mere loop of insertions takes for as many, unheard */
 	size_t missing;	     /* never arrived */
 };
 
@@ -105,6 +106,21 @@ static void takeover_commit(struct pair *p)
 	(void)pair_stop(p, 0, SIGKILL); /* a crash: it must not contend for the kernel's lock */
 	(void)pair_ask(p, 1, "role", "web", "active", NULL);
 	(void)pair_wait_group(p, 1, "installed", flows, PATIENCE_MS);
+}
+
+/* Into the crashed node's kernel, emptied, with nobody to listen or to contend for its lock. */
+static double insertion_loop_s(struct pair *p)
+{
+	uint64_t begin_us;
+
+	(void)pair_stop(p, 1, SIGKILL);
+	pair_enter(p, 0);
+	if (netns_sh("conntrack -F >/dev/null 2>&1"))
+		abort();
+	pair_leave(p);
+	begin_us = netns_now_us();
+	pair_flows(p, 0, 0, flows, false);
+	return (double)(netns_now_us() - begin_us) / 1e6;
 }
 
 static void syncd_start(struct pair *p)
@@ -250,6 +266,8 @@ static struct cost run(const struct candidate *who)
 	c.there_s = (double)(netns_now_us() - begin_us) / 1e6;
 	c.made_per_s = flows / ((double)(made_us - begin_us) / 1e6);
 	c.missing = flows - pair_kernel_count(&p, 1);
+	if (!p.node[0].pid)
+		c.loop_s = insertion_loop_s(&p);
 	pair_close(&p);
 	return c;
 }
@@ -278,6 +296,8 @@ static void report(const struct cost *conntrackd, const struct cost *syncd, cons
 			conntrackd->made_per_s);
 	bench_emit_peer("pair.in_standby_kernel", hot->there_s, "s", "lower", "conntrackd",
 			conntrackd->there_s);
+	bench_emit_peer("pair.commit_rate", flows / syncd->commit_s, "flows/s", "higher",
+			"insertion loop, unheard", flows / syncd->loop_s);
 	bench_emit("pair.missing", (double)(syncd->missing + hot->missing), "flows", "lower");
 	bench_emit("pair.conntrackd_missing", (double)conntrackd->missing, "flows", "lower");
 }

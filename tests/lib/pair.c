@@ -366,9 +366,13 @@ size_t pair_kernel_count(struct pair *p, size_t i)
 
 void pair_close(struct pair *p)
 {
-	for (size_t i = 0; i < p->nodes; i++) {
+	for (size_t i = 0; i < p->nodes; i++)
 		if (p->node[i].pid)
 			(void)pair_stop(p, i, SIGKILL);
+	for (size_t i = 0; i < p->nodes; i++) {
+		pair_enter(p, i);
+		(void)netns_sh("conntrack -F >/dev/null 2>&1");
+		pair_leave(p);
 		close(p->node[i].ns);
 	}
 	close(p->sw);

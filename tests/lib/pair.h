@@ -37,7 +37,10 @@ struct pair {
 /* Makes the site, one key and a configuration for each node. Aborts where it cannot. */
 void pair_open(struct pair *p, size_t nodes);
 
-/* Kills what still runs and removes everything. */
+/*
+ * Kills what still runs and removes everything; the kernels' flows first, so that the kernel does
+ * not clear away hundreds of thousands behind whatever is measured next.
+ */
 void pair_close(struct pair *p);
 
 /* Writes node i's configuration anew: the usual one with `group` and whatever `extra` adds. */
