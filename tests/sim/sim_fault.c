@@ -304,29 +304,18 @@ static void switch_rushed(struct sim_world *w)
 struct handover {
 	unsigned from, to;
 	uint32_t group;
-	uint64_t give_up_us;
 };
 
-/* Waits until the old one has given the role up, then moves the address. */
-static void handover_step(void *ctx, uint64_t tag, void *arg)
+/* The daemon has said that it wants to hand over, and whoever decides moves the address. */
+static void handover_move(void *ctx, uint64_t tag, void *arg)
 {
 	struct sim_world *w = ctx;
 	const struct handover *h = arg;
-	struct engine_group_status st;
-	struct handover *next;
 
-	if (!(w->holders[h->group - 1] & 1u << h->from) || w->healed)
-		return;
-	if (sim_node_status(w->node[h->from], h->group, &st) && st.role == ROLE_ACTIVE &&
-	    sim_clock_now(w->clock) < h->give_up_us) {
-		next = malloc(sizeof *next);
-		if (!next)
-			return;
-		*next = *h;
-		sim_clock_at(w->clock, in_us(w, MS_US), handover_step, w, tag, next);
-		return;
-	}
-	if (!sim_node_running(w->node[h->to]))
+	(void)tag;
+	w->quiet_until_us[h->group - 1] = 0;
+	if (!(w->holders[h->group - 1] & 1u << h->from) || w->healed ||
+	    !sim_node_running(w->node[h->to]))
 		return;
 	sim_world_hold(w, h->from, h->group, false);
 	sim_world_hold(w, h->to, h->group, true);
@@ -356,11 +345,10 @@ static void handover(struct sim_world *w)
 	h = malloc(sizeof *h);
 	if (!h)
 		return;
-	*h = (struct handover){
-		.from = from, .to = to, .group = g, .give_up_us = in_us(w, 2 * S_US)};
-	w->quiet_until_us[g - 1] = in_us(w, 4 * S_US);
-	handover_step(w, 0, h);
-	free(h);
+	*h = (struct handover){.from = from, .to = to, .group = g};
+	w->quiet_until_us[g - 1] = in_us(w, S_US);
+	sim_clock_at(w->clock, in_us(w, sim_rng_range(&w->rng, 5, 500) * MS_US), handover_move, w,
+		     0, h);
 }
 
 static void idle_no_more(void *ctx, uint64_t tag, void *arg)

@@ -35,7 +35,8 @@ struct options {
 	uint64_t seeds, seed0;
 	const char *profile, *regressions;
 	unsigned jobs;
-	bool verbose, twice;
+	unsigned verbose;
+	bool twice;
 };
 
 static void usage(void)
@@ -84,7 +85,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		else if (c == 't')
 			o->twice = true;
 		else if (c == 'v')
-			o->verbose = true;
+			o->verbose++;
 		else
 			good = false;
 		if (!good)
@@ -164,7 +165,7 @@ static bool run_story(const struct story *s, const struct options *o, struct tal
 
 	sim_world_run(s->profile, s->seed, o->verbose, &r);
 	if (o->twice && !r.failed) {
-		sim_world_run(s->profile, s->seed, false, &again);
+		sim_world_run(s->profile, s->seed, 0, &again);
 		if (again.trace != r.trace) {
 			r.failed = true;
 			(void)snprintf(r.text, sizeof r.text,

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/flow_codec.h"
+
 #define TRAFFIC_US   (10 * MS_US)
 #define TOUCH_US     (250 * MS_US)
 #define AGREE_US     (40 * S_US)
@@ -72,6 +74,25 @@ static void on_send(void *ctx, struct sim_node *n, const uint8_t *dgram, size_t 
 
 static const char *const record_name[] = {"sent", "applied", "kept", "tail", "dropped", "control"};
 
+static void trace_flows(struct sim_world *w, const uint8_t *payload, size_t len)
+{
+	char name[FLOW_TEXT_MAX];
+	enum data_piece piece;
+	struct data_iter it;
+	struct flow f;
+
+	data_iter_init(&it, payload, len);
+	while ((piece = data_iter_next(&it)) != DATA_END) {
+		if (piece == DATA_PUT && flow_decode(it.bytes, it.len, &f) == 0) {
+			(void)flow_format(&f, name);
+			sim_trace(w, "    put %s", name);
+		} else if (piece == DATA_DEL && flow_key_decode(it.bytes, it.len, &f.key) == 0) {
+			(void)flow_key_format(&f.key, name);
+			sim_trace(w, "    del %s", name);
+		}
+	}
+}
+
 static void trace_data(struct sim_world *w, const struct sim_node *n, enum engine_record what,
 		       uint16_t from, uint64_t counter, const uint8_t *bytes, size_t len)
 {
@@ -91,6 +112,8 @@ static void trace_data(struct sim_world *w, const struct sim_node *n, enum engin
 		  d.digests, d.has_range ? " range" : "",
 		  d.has_check ? d.check.complete ? " check" : " check (incomplete)" : "",
 		  d.final ? " final" : "");
+	if (w->verbose > 1)
+		trace_flows(w, bytes, len);
 }
 
 static void on_record(void *ctx, struct sim_node *n, enum engine_record what, uint16_t from,
@@ -415,7 +438,8 @@ static void world_fini(struct sim_world *w)
 	sim_clock_free(w->clock);
 }
 
-void sim_world_run(const struct sim_profile *p, uint64_t seed, bool verbose, struct sim_result *out)
+void sim_world_run(const struct sim_profile *p, uint64_t seed, unsigned verbose,
+		   struct sim_result *out)
 {
 	struct sim_world *w = calloc(1, sizeof *w);
 	struct group_key key;

@@ -22,8 +22,8 @@ struct sim_result {
 	uint32_t takeovers;
 };
 
-/* Runs one seed to its end. verbose: the trace goes to stdout as it happens. */
-void sim_world_run(const struct sim_profile *p, uint64_t seed, bool verbose,
+/* Runs one seed to its end. verbose: the trace goes to stdout as it happens; 2: with flows. */
+void sim_world_run(const struct sim_profile *p, uint64_t seed, unsigned verbose,
 		   struct sim_result *out);
 
 /* ---- for the parts that make the story: sim_world.c, sim_fault.c, sim_epilogue.c ---- */
@@ -31,7 +31,8 @@ void sim_world_run(const struct sim_profile *p, uint64_t seed, bool verbose,
 struct sim_world {
 	const struct sim_profile *profile;
 	uint64_t seed;
-	bool verbose, healed, traffic_on;
+	unsigned verbose; /* 1: the trace, 2: flows too */
+	bool healed, traffic_on;
 	struct sim_rng rng;
 	struct sim_clock *clock;
 	struct sim_net *net;
