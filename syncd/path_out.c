@@ -198,7 +198,7 @@ static bool has_more(const struct group *g)
 bool path_out_tick(struct engine *e, uint64_t *next_us)
 {
 	size_t room = sender_window(e->sender, e->now.mono_us);
-	bool any = true, more = false;
+	bool any = true, more = false, check_due = false;
 
 	if (room > PACK_PER_TICK)
 		room = PACK_PER_TICK;
@@ -217,15 +217,16 @@ bool path_out_tick(struct engine *e, uint64_t *next_us)
 		if (g->role != ROLE_ACTIVE)
 			continue;
 		more |= has_more(g);
-		if (g->complete && g->check_due)
+		check_due |= check_is_due(e, g);
+		if (g->complete && g->check_due && !check_is_due(e, g))
 			sooner(next_us, g->last_check_us + CHECK_BUSY_US);
 	}
+	if (room > 0 || sender_window(e->sender, e->now.mono_us) > 0)
+		return more || check_due;
 	/* Without room a status will wake us: spinning would not help. */
-	if (more && room == 0 && sender_window(e->sender, e->now.mono_us) == 0) {
+	if (more || check_due)
 		sooner(next_us, e->now.mono_us + STATUS_INTERVAL_US);
-		return false;
-	}
-	return more;
+	return false;
 }
 
 /* Sends all that is queued, receivers' windows or not, and with final the last word of this term.

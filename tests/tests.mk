@@ -32,7 +32,7 @@ check-unit: all $(UNIT_BIN) $(REPLAY_BIN)
 check-net: $(NET_BIN)
 	@tests/run-checks.sh $(NET_BIN)
 check: all $(UNIT_BIN) $(REPLAY_BIN) $(NET_BIN)
-	@tests/run-checks.sh $(UNIT_BIN) $(REPLAY_BIN) $(NET_BIN)
+	@tests/run-checks.sh $(UNIT_BIN) $(REPLAY_BIN) $(SIM_CHECK) $(NET_BIN)
 
 # FUZZ_SECONDS a decoder; committed seeds are in tests/fuzz/seeds/NAME/ (`make check` replays them).
 FUZZ_SECONDS ?= 30

@@ -20,6 +20,7 @@ $(B)/tests/sim_%_seeds: tests/sim/sim.mk
 	@printf '#!/bin/sh\nexec %s --regressions tests/sim/regressions --seeds %s\n' $(SIM) $* >$@
 	@chmod +x $@
 $(SIM_CHECK): | $(SIM)
+check: $(SIM_CHECK) $(SIM)
 
 
 SEEDS   ?= 10000

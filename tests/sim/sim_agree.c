@@ -13,7 +13,7 @@
 #include "proto/flow_codec.h"
 #include "tests/sim/sim_world.h"
 
-#define POLL_US	  (100 * MS_US)
+#define POLL_US	  (300 * MS_US)
 #define STABLE_US (1200 * MS_US)
 
 struct text {

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INBOX_MAX = 512, POLL_BUDGET = 64 };
+enum {
+	INBOX_MAX = 512,
+	POLL_BUDGET = 64,
+	SPINS_MAX = 1000, /* turns in a row that want another at once, though nothing has come */
+};
 
 struct dgram {
 	struct dgram *next;
@@ -36,7 +40,7 @@ struct sim_node {
 	uint64_t session, started_us, wake_us, wakes;
 	bool paused, running;
 	uint32_t gap_us;
-	unsigned budget;
+	unsigned budget, spins;
 	struct dgram *inbox, **inbox_end;
 	size_t inbox_len;
 };
@@ -397,8 +401,13 @@ static void run(void *ctx, uint64_t tag, void *arg)
 	next = world_time(n, engine_tick(n->engine, node_now(n)));
 	n->io.after(n->io.ctx, n);
 	n->running = false;
-	if (n->inbox || sim_kernel_waiting(n->kernel[0]) || sim_kernel_waiting(n->kernel[1]))
+	if (n->inbox || sim_kernel_waiting(n->kernel[0]) || sim_kernel_waiting(n->kernel[1])) {
 		next = sim_clock_now(n->clock) + sim_rng_range(&n->rng, 20, 200);
+		n->spins = 0;
+	}
+	n->spins = next > sim_clock_now(n->clock) + 5 ? 0 : n->spins + 1;
+	if (n->spins > SPINS_MAX)
+		n->io.on_spin(n->io.ctx, n);
 	wake_at(n, next);
 }
 

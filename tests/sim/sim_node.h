@@ -23,6 +23,8 @@ struct sim_node_io {
 	void (*on_state)(void *ctx, struct sim_node *n, uint32_t group, enum node_state from,
 			 enum node_state to, const char *reason);
 	void (*on_alarm)(void *ctx, struct sim_node *n, uint32_t group, const char *what);
+	/* Its loop turns and turns with nothing to do. */
+	void (*on_spin)(void *ctx, struct sim_node *n);
 	/* An engine was made: nothing of the former one holds any more. */
 	void (*on_start)(void *ctx, struct sim_node *n);
 	/* A call into the engine has just returned. */

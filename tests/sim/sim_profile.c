@@ -141,7 +141,7 @@ const struct sim_profile sim_profiles[] = {
 	},
 	{
 		.name = "slow",
-		.share = 8,
+		.share = 6,
 		.nodes = {3, 5},
 		.groups = {1, 2},
 		.flows = {50, 300},
@@ -167,7 +167,7 @@ const struct sim_profile sim_profiles[] = {
 	},
 	{
 		.name = "crowd",
-		.share = 3,
+		.share = 2,
 		.nodes = {8, 16},
 		.groups = {1, 4},
 		.flows = {10, 60},

@@ -139,6 +139,11 @@ static void on_alarm(void *ctx, struct sim_node *n, uint32_t group, const char *
 	sim_trace(ctx, "n%u group %u ALARM %s", sim_node_id(n), group, what);
 }
 
+static void on_spin(void *ctx, struct sim_node *n)
+{
+	sim_fail(ctx, sim_node_id(n) - 1u, "spin", "its loop turns with nothing to do");
+}
+
 static void on_start(void *ctx, struct sim_node *n)
 {
 	struct sim_world *w = ctx;
@@ -327,6 +332,7 @@ static void make_nodes(struct sim_world *w, const struct group_key *key, size_t 
 		.on_record = on_record,
 		.on_state = on_state,
 		.on_alarm = on_alarm,
+		.on_spin = on_spin,
 		.on_start = on_start,
 		.after = after,
 		.ctx = w,
