@@ -15,7 +15,8 @@ include mk/flags.mk
 # ---- floors: each archive may use itself and lower ones only (tests/lint/floors.sh holds it) ----
 PROTO_SRC  := $(wildcard proto/*.c)
 BASE_SRC   := $(wildcard syncd/base/*.c)
-PARTS_SRC  := $(foreach d,table kernel stream role net ctl journal box,$(wildcard syncd/$(d)/*.c))
+PARTS_DIRS := table kernel stream role net ctl journal box
+PARTS_SRC  := $(filter-out %.bpf.c,$(foreach d,$(PARTS_DIRS),$(wildcard syncd/$(d)/*.c)))
 MAINS      := syncd/main.c syncd/syncctl.c
 PATHS_SRC  := $(filter-out $(MAINS),$(wildcard syncd/*.c))
 REPLAY_SRC := $(filter-out replay/main.c,$(wildcard replay/*.c))
@@ -53,6 +54,25 @@ $(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
 $(B)/obj/replay/assets.o: $(wildcard replay/page/* replay/vendor/*/*)
 $(B)/sync-replay: $(call obj,replay/main.c) $(LIB_REPLAY) $(LIB_PARTS) $(LIB_PROTO)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- the BPF program of the bpf source; left out, and so said, where clang or bpftool is missing ----
+BPF_CLANG := $(shell command -v clang 2>/dev/null)
+BPF_TOOL  := $(firstword $(shell command -v bpftool 2>/dev/null) $(wildcard /usr/sbin/bpftool))
+BPF_SKEL  := $(GEN)/ipvs.skel.h
+BPF_ARCH  := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+ifneq (,$(and $(BPF_CLANG),$(BPF_TOOL)))
+CFLAGS  += -DHAVE_IPVS_BPF
+LDLIBS  += -lbpf
+$(B)/obj/syncd/kernel/ipvs_bpf_source.o: $(BPF_SKEL)
+else
+$(info syncd: without clang and bpftool the bpf back end of IPVS is left out)
+endif
+$(BPF_SKEL): syncd/kernel/ipvs.bpf.c syncd/kernel/ipvs_bpf.h
+	@mkdir -p $(@D)
+	$(BPF_CLANG) -std=gnu17 -O2 -g -Wall -target bpf -I. -D__TARGET_ARCH_$(BPF_ARCH) \
+		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $(GEN)/ipvs.bpf.o $<
+	$(BPF_TOOL) gen skeleton $(GEN)/ipvs.bpf.o name ipvs_bpf >$@.new
+	@mv $@.new $@
 
 # ---- generated code -----------------------------------------------------------------------------
 $(PB_SRC) $(PB_HDR) &: proto/sync.proto

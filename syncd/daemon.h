@@ -84,6 +84,7 @@ struct daemon {
 	unsigned box_turn;
 	struct hello_item item[HELLO_ITEMS_MAX];
 	size_t items;
+	uint64_t ipvs_services; /* hash of what IPVS was last seen to be configured to do */
 	struct daemon_drift drift[NODES_MAX];
 	struct keepalived_fifo *fifo;
 	ev_io fifo_io;

@@ -9,6 +9,8 @@
 #include "syncd/box/drift.h"
 #include "syncd/box/rivals.h"
 #include "syncd/daemon.h"
+#include "syncd/kernel/ipvs_daemon.h"
+#include "syncd/kernel/ipvs_services.h"
 
 enum { DRIFT_EVERY = 8 }; /* calls of daemon_watch_box */
 
@@ -16,7 +18,7 @@ static void say_rivals(const struct daemon *d)
 {
 	struct rivals r;
 
-	if (rivals_find(&r) < 0)
+	if (rivals_find(IPVS_DAEMON_ID, &r) < 0)
 		return;
 	if (r.conntrackd > 0 && d->cfg->conntrack.enabled)
 		log_warning(
@@ -52,13 +54,36 @@ void daemon_close_box(struct daemon *d)
 	d->rules_watch = NULL;
 }
 
+/*
+ * As many services by name as there is room for; all of them in one item. Connections that came
+ * before their service are bound to it when they are put again, which a reconcile does.
+ */
+static size_t add_ipvs(struct daemon *d, struct hello_item *item, size_t n)
+{
+	struct ipvs_service service[HELLO_ITEMS_MAX];
+	uint64_t all;
+	int services = ipvs_services_read(service, HELLO_ITEMS_MAX, &all);
+
+	if (services < 0)
+		return n;
+	if (all != d->ipvs_services)
+		engine_reconcile(d->engine, daemon_now());
+	d->ipvs_services = all;
+	n = drift_add(item, n, "net.ipv4.vs", ipvs_services_settings());
+	n = drift_add(item, n, "ipvs services", all);
+	for (int i = 0; i < services; i++)
+		n = drift_add(item, n, service[i].name, service[i].hash);
+	return n;
+}
+
 static void tell_items(struct daemon *d)
 {
 	size_t n = drift_add(d->item, 0, "filter", config_filter_fingerprint(d->cfg));
 
 	if (d->rules_known)
 		n = drift_add(d->item, n, "nat rules", d->rules.nat);
-	d->items = drift_add_settings(d->item, n);
+	n = drift_add_settings(d->item, n);
+	d->items = d->edge[FLOW_IPVS].source ? add_ipvs(d, d->item, n) : n;
 	engine_set_items(d->engine, d->item, d->items);
 }
 

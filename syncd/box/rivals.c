@@ -43,7 +43,15 @@ static bool is_here(const char *pid)
 	return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-int rivals_find(struct rivals *out)
+/* net/netfilter/ipvs/ip_vs_sync.c: ipvs-m:ID:INDEX, ipvs-b:ID:INDEX */
+static bool is_sync_thread(const char *name, const char *prefix, int own_syncid)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(name, prefix, len) == 0 && strtol(name + len, NULL, 10) != own_syncid;
+}
+
+int rivals_find(int own_syncid, struct rivals *out)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *e;
@@ -58,9 +66,8 @@ int rivals_find(struct rivals *out)
 			continue;
 		if (strcmp(name, "conntrackd") == 0 && is_here(e->d_name))
 			out->conntrackd = (pid_t)strtol(e->d_name, NULL, 10);
-		/* net/netfilter/ipvs/ip_vs_sync.c: ipvs-m:ID:INDEX, ipvs-b:ID:INDEX */
-		out->ipvs_master |= strncmp(name, "ipvs-m:", 7) == 0;
-		out->ipvs_backup |= strncmp(name, "ipvs-b:", 7) == 0;
+		out->ipvs_master |= is_sync_thread(name, "ipvs-m:", own_syncid);
+		out->ipvs_backup |= is_sync_thread(name, "ipvs-b:", own_syncid);
 	}
 	(void)closedir(proc);
 	return 0;

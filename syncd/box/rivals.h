@@ -15,9 +15,10 @@ struct rivals {
 };
 
 /*
- * Looks through /proc. Other processes' namespaces can be told apart only with CAP_SYS_PTRACE: call
- * it before rights are given up. Returns 0 or -errno.
+ * Looks through /proc, own_syncid: of the IPVS sync threads that are this program's. Other
+ * processes' namespaces can be told apart only with CAP_SYS_PTRACE: call it before rights are given
+ * up. Returns 0 or -errno.
  */
-int rivals_find(struct rivals *out);
+int rivals_find(int own_syncid, struct rivals *out);
 
 #endif

@@ -7,7 +7,9 @@
 #include <libmnl/libmnl.h>
 
 #include "syncd/kernel/ipvs.h"
+#include "syncd/kernel/ipvs_bpf_source.h"
 #include "syncd/kernel/ipvs_nl.h"
+#include "syncd/kernel/ipvs_sync_sink.h"
 
 enum { ASK_RCVBUF_BYTES = 1 << 16 };
 
@@ -22,6 +24,21 @@ static int find_ipvs(struct ipvs_genl *out)
 	return err;
 }
 
+static int refuse(struct ipvs_edge *out, int err, const char *what)
+{
+	(void)snprintf(out->why, sizeof(out->why), "%s", what);
+	return err;
+}
+
+/* Both or neither. */
+static int close_half(struct ipvs_edge *out, int err, const char *what)
+{
+	if (out->sink)
+		out->sink->ops->free(out->sink);
+	out->sink = NULL;
+	return refuse(out, err, what);
+}
+
 static int open_netlink(const struct ipvs_config *c, const struct source_events *to_source,
 			const struct sink_events *to_sink, struct ipvs_edge *out)
 {
@@ -30,18 +47,41 @@ static int open_netlink(const struct ipvs_config *c, const struct source_events 
 	if (err == 0)
 		err = ipvs_nl_source_open(ipvs_nl_sink_portid(out->sink), c->rcvbuf_bytes,
 					  to_source, &out->source);
-	if (err == 0)
-		return 0;
-	if (out->sink)
-		out->sink->ops->free(out->sink);
-	out->sink = NULL;
-	return err;
+	if (err == -EOPNOTSUPP)
+		return close_half(out, err,
+				  "its ip_vs has no connection API: install kpatch/, or choose "
+				  "another backend");
+	return err ? close_half(out, err, "opening the connection API failed") : 0;
 }
 
-static int refuse(struct ipvs_edge *out, int err, const char *what)
+static int open_sync_sink(const struct ipvs_config *c, const struct sink_events *to_sink,
+			  struct ipvs_edge *out)
 {
-	(void)snprintf(out->why, sizeof(out->why), "%s", what);
-	return err;
+	int err = ipvs_sync_sink_open(c->lease_s, to_sink, &out->sink);
+
+	if (err == -EBUSY)
+		return refuse(out, err,
+			      "the kernel's backup sync thread works for another program: take "
+			      "lvs_sync_daemon out of keepalived's configuration");
+	if (err == -EOPNOTSUPP)
+		return refuse(out, err, "this kernel has no dummy interfaces: modprobe dummy");
+	return err ? refuse(out, err, "starting the kernel's backup sync thread failed") : 0;
+}
+
+static int open_bpf(const struct ipvs_config *c, const struct source_events *to_source,
+		    const struct sink_events *to_sink, struct ipvs_edge *out)
+{
+	const char *step;
+	int err = open_sync_sink(c, to_sink, out);
+
+	if (err)
+		return err;
+	err = ipvs_bpf_source_open(to_source, &out->source, &step);
+	if (err)
+		return close_half(out, err, step);
+	out->limits = "a connection's link to its template, servers of another family and changed "
+		      "templates are not carried";
+	return 0;
 }
 
 int ipvs_open(const struct ipvs_config *c, const struct source_events *to_source,
@@ -56,13 +96,9 @@ int ipvs_open(const struct ipvs_config *c, const struct source_events *to_source
 		return refuse(out, err, "this kernel has no IPVS loaded: modprobe ip_vs");
 	if (err)
 		return refuse(out, err, "asking the kernel for IPVS failed");
-	if (c->backend == IPVS_NETLINK || (c->backend == IPVS_AUTO && genl.group_del)) {
-		if (!genl.group_del)
-			return refuse(out, -EOPNOTSUPP,
-				      "its ip_vs has no connection API: install kpatch/, or choose "
-				      "another backend");
-		err = open_netlink(c, to_source, to_sink, out);
-		return err ? refuse(out, err, "opening the connection API failed") : 0;
-	}
-	return refuse(out, -EOPNOTSUPP, "its ip_vs has no connection API: install kpatch/");
+	if (c->backend == IPVS_NETLINK || (c->backend == IPVS_AUTO && genl.group_del))
+		return open_netlink(c, to_source, to_sink, out);
+	if (c->backend == IPVS_BPF || c->backend == IPVS_AUTO)
+		return open_bpf(c, to_source, to_sink, out);
+	return refuse(out, -EOPNOTSUPP, "the kernel-sync source is not in this build");
 }

@@ -192,6 +192,7 @@ int ipvs_nl_parse(const struct nlmsghdr *nlh, struct ipvs_nl_record *out)
 	out->flags = get_u32(as.at[IPVS_CONN_ATTR_FLAGS]);
 	out->timeout_ms = get_u32(as.at[IPVS_CONN_ATTR_TIMEOUT]);
 	out->expires_ms = get_u32(as.at[IPVS_CONN_ATTR_EXPIRES]);
+	out->bound = as.at[IPVS_CONN_ATTR_HAS_DEST] != NULL;
 	out->wanted = ipvs_flow_take(&out->flow, out->flags, out->timeout_ms);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct ipvs_nl_record {
 	uint32_t flags;	  /* all of the kernel's */
 	uint32_t timeout_ms, expires_ms;
 	bool wanted; /* as ipvs_flow_take says */
+	bool bound;  /* to a configured real server */
 };
 
 /* The command of a message, or -EBADMSG where it is too short. */

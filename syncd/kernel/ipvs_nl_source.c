@@ -141,7 +141,9 @@ static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
 		s->stats.left_out++;
 	else if (!ipvs_flow_ripe(&r.flow))
 		s->stats.unripe++;
-	else
+	else if (r.bound || s->listening == SOURCE_ALL)
+		/* One that a standby holds unbound came before its service: put again, it is bound.
+		 */
 		s->to.on_dump(s->to.ctx, &r.flow);
 }
 

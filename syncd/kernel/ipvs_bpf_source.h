@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The bpf source of IPVS, for stock kernels with BTF: events, deletes and a dump that is linear in
+ * the table, by a BPF program on the functions that every connection passes (ipvs.bpf.c). Flows
+ * come without the link to their template, which the sink of stock kernels cannot make either.
+ */
+#ifndef SYNCD_KERNEL_IPVS_BPF_SOURCE_H
+#define SYNCD_KERNEL_IPVS_BPF_SOURCE_H
+
+#include "syncd/kernel/kernel.h"
+
+struct ipvs_bpf_stats {
+	uint64_t events, overruns, left_out, unripe, dumps, dump_records;
+};
+
+/*
+ * Loads the program and attaches it: CAP_BPF, CAP_PERFMON and CAP_SYSLOG until it returns, later
+ * none. Returns 0, -EOPNOTSUPP where this build has it not, or -errno; *step then names what failed
+ * (a constant).
+ */
+int ipvs_bpf_source_open(const struct source_events *events, struct source **out,
+			 const char **step);
+
+const struct ipvs_bpf_stats *ipvs_bpf_source_stats(const struct source *s);
+
+#endif
