@@ -8,6 +8,7 @@ name=$1 work=$2 out=$3
 cd "$(dirname "$0")/../.." || exit 2
 kind=${DRILL_KERNEL:-qemu}
 guest=$work/guest
+seconds=${DRILL_SECONDS:-300}
 replace=()
 
 give_up() {
@@ -22,8 +23,8 @@ if [ "$IPVS" = netlink ]; then
   replace=(-x "$modules")
 fi
 mkdir -p "$guest"
-tests/rig/guest -k "$kind" -t "${DRILL_SECONDS:-300}" -m "${DRILL_MEM:-1500M}" -o "$guest" "${replace[@]}" -- \
-  env "B=$B" "SYNC=$SYNC" "IPVS=$IPVS" "SEED=$SEED" "FLOWS_SCALE=${FLOWS_SCALE:-100}" \
+tests/rig/guest -k "$kind" -t "$seconds" -m "${DRILL_MEM:-1500M}" -o "$guest" "${replace[@]}" -- \
+  env "DRILL_SECONDS=$seconds" "B=$B" "SYNC=$SYNC" "IPVS=$IPVS" "SEED=$SEED" "FLOWS_SCALE=${FLOWS_SCALE:-100}" \
   tests/drill/in-guest.sh "$name" "$guest" >"$work/console" 2>&1
 rc=$?
 cp -r "$guest"/work/. "$work"/ 2>/dev/null

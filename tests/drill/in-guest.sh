@@ -9,8 +9,20 @@ sysctl -q -w net.core.rmem_max=16777216
 export B SYNC IPVS SEED
 work=$(mktemp -d /tmp/drill.XXXXXX)
 unshare --mount --pid --fork --kill-child --mount-proc \
-  tests/drill/one.sh "$name" "$work" "$work/result.json"
-rc=$?
+  tests/drill/one.sh "$name" "$work" "$work/result.json" &
+child=$!
+# Ends before the guest is ended, so that the logs come out; and on its last word, for kernels before
+# 6.3 never end a pid namespace in which a BPF trampoline's owner was killed with the first process.
+end=$((SECONDS + DRILL_SECONDS - 20))
+while kill -0 $child 2>/dev/null && [ "$SECONDS" -lt $end ] && [ ! -s "$work/line" ]; do
+  sleep 0.2
+done
+rc=0
+if [ -s "$work/line" ]; then
+  for _ in 1 2 3 4 5; do kill -0 $child 2>/dev/null && sleep 0.2; done
+else
+  rc=1
+fi
 mv "$work/result.json" "$dir/" 2>/dev/null
 mkdir -p "$dir/work"
 find "$work" -type p -delete

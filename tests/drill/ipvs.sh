@@ -107,3 +107,17 @@ flows_ipvs() {
 
 # What the node's kernel has, for the log and for those who compare.
 ipvs_table() { ip netns exec "$1" cat /proc/net/ip_vs_conn; }
+
+# flows_few_ipvs PREFIX: what flows_ipvs has of IPv4, in a smaller number.
+flows_few_ipvs() {
+  local p=${1:+$1-}
+  flows "${p}web4" synced tcp paced cl "${FRONT4[web]}" 80 30 pace_ms=500
+  [[ " ${VIRTUAL[*]} " != *" udp4 "* ]] ||
+    flows "${p}udp4" synced udp paced cl "${FRONT4[web]}" 80 15 pace_ms=500
+  flows_control "$p" 12 6 6
+}
+
+# servers_by_client NODE: a line for each client of 203.0.113.10 and each server that it has.
+servers_by_client() {
+  ipvs_table "$1" | awk '$1 == "TCP" && $4 == "CB00710A" && $3 != "0000" { print $2, $6 }' | sort -u
+}

@@ -1,0 +1,21 @@
+# shellcheck shell=bash disable=SC2034
+# IPVS NAT: the active balancer crashes, comes back empty, takes its addresses back, crashes again
+
+needs gate
+PREEMPT=
+VIRTUAL=(tcp4)
+balancers_up lb-a lb-b
+flows_few_ipvs
+steady lb-a lb-b
+fault
+power_off lb-a
+taken_over_by lb-b
+flows_few_ipvs away
+settle
+node_returns lb-a
+taken_back_by lb-a
+flows_few_ipvs back
+steady lb-a lb-b
+fault
+power_off lb-a
+taken_over_by lb-b

@@ -1,0 +1,19 @@
+# shellcheck shell=bash disable=SC2034
+# sync-kernel.sh: the kernel's own IPVS sync daemon, as keepalived starts it. Interface: see
+# sync-none.sh. Sourced by one.sh.
+
+SYNC_CAN=()
+
+sync_start() { :; }
+sync_keepalived() {
+  cat <<END
+global_defs {
+  lvs_sync_daemon sync web id 51
+}
+END
+}
+sync_instance() { :; }
+
+# It is not known to be done; what it sends at all it has sent after its flush time of 2 s.
+sync_steady() { settle; settle; }
+sync_equal() { echo null; }
