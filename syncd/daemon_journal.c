@@ -74,6 +74,7 @@ void daemon_journal_note(struct daemon *d, enum journal_type type, uint32_t grou
 	       (struct journal_record){.payload = buf, .len = journal_note_write(&n, buf)});
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are struct engine_io's */
 void daemon_journal_record(struct daemon *d, enum engine_record what, uint16_t node,
 			   uint64_t session, uint64_t counter, const uint8_t *bytes, size_t len)
 {

@@ -119,21 +119,28 @@ static void note_change(struct engine *e, struct group *g, const struct stream *
 	group_event(e, g, EVENT_STREAM);
 }
 
-static void apply_as_standby(struct engine *e, struct group *g, struct stream *s, uint64_t counter,
-			     const struct data_info *info, const uint8_t *payload, size_t len)
+/* A data datagram in its turn. */
+struct arrival {
+	uint64_t counter;
+	const uint8_t *payload;
+	size_t len;
+};
+
+static void apply_as_standby(struct engine *e, struct group *g, struct stream *s,
+			     const struct data_info *info, const struct arrival *a)
 {
 	const struct peer *p = peers_by_node(e->peers, s->node);
 	bool complete = info->has_check ? info->check.complete : peer_is_complete(p, g);
 
 	e->io.on_record(e->io.ctx, info->has_range && !complete ? RECORD_KEPT : RECORD_APPLIED,
-			s->node, s->session, counter, payload, len);
+			s->node, s->session, a->counter, a->payload, a->len);
 	note_lag(e, g, p, info->sent_us);
 	note_change(e, g, s, info);
 	if (info->has_range)
-		apply_range(e, g, info, payload, len, complete);
-	apply_puts_and_dels(e, g, payload, len, false);
+		apply_range(e, g, info, a->payload, a->len, complete);
+	apply_puts_and_dels(e, g, a->payload, a->len, false);
 	if (info->digests)
-		apply_digests(e, g, payload, len);
+		apply_digests(e, g, a->payload, a->len);
 	if (info->has_check)
 		path_repair_on_check(e, g, s, &info->check);
 }
@@ -180,7 +187,7 @@ static void apply(struct engine *e, struct stream *s, uint64_t counter, const ui
 		g->active = s->node;
 		group_new_stream(e, g);
 	}
-	apply_as_standby(e, g, s, counter, &info, payload, len);
+	apply_as_standby(e, g, s, &info, &(struct arrival){counter, payload, len});
 }
 
 /* Datagrams of this stream were lost for good: who follows it is no prefix until the next equal

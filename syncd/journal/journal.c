@@ -178,7 +178,7 @@ static void end(struct journal *j, const char *why)
 
 	if (j->seg.fd < 0)
 		return;
-	strcpy(n.text, why);
+	(void)snprintf(n.text, sizeof(n.text), "%s", why);
 	block_add_own(j, JOURNAL_END, buf, journal_note_write(&n, buf));
 	block_flush(j);
 	if (j->seg.fd >= 0 && j->cfg.fsync_us)
