@@ -288,7 +288,8 @@ static void *writer(void *ctx)
 		rotate_if_due(j);
 		sync_if_due(j);
 	}
-	/* After a rotation the last word is still to be said, or the next segment would be missed. */
+	/* After a rotation the last word is still to be said, or the next segment would be missed.
+	 */
 	if (j->seg.fd < 0)
 		begin(j);
 	end(j, "stopped");

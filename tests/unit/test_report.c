@@ -22,7 +22,7 @@ static const char *out;
 /* Two frames of the page; what each is like stands in the document once both are there. */
 static const char frames[] =
 	"<body><pre id=said></pre><script>\n"
-	
+
 	"for (const width of [1280, 390]) {\n"
 	"  const f = document.createElement('iframe');\n"
 	"  f.style.cssText = `width:${width}px;height:3000px;border:0`; f.src = 'report.html';\n"
