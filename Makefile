@@ -52,6 +52,7 @@ $(B)/syncd: $(call obj,syncd/main.c) $(LIBS_ALL)
 $(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/obj/replay/assets.o: $(wildcard replay/page/* replay/vendor/*/*)
+$(B)/sync-replay: LDLIBS += -lpcap
 $(B)/sync-replay: $(call obj,replay/main.c) $(LIB_REPLAY) $(LIB_PARTS) $(LIB_PROTO)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -283,7 +283,7 @@ int command_history(const struct options *o)
 	struct history h = {.o = o};
 	const struct tables_events tev = {.piece = on_piece, .ctx = &h};
 	const struct input_events ev = {0};
-	struct input_range range = {.follow = o->follow};
+	struct input_range range = {.follow = o->follow, .key = o->has_key ? &o->key : NULL};
 	struct history_reading hr = {.h = &h};
 	struct input in;
 	int rc;

@@ -310,7 +310,7 @@ int command_dump(const struct options *o)
 {
 	struct dump d = {.o = o};
 	const struct input_events ev = {.damage = on_damage, .ctx = &d};
-	struct input_range range = {.follow = o->follow};
+	struct input_range range = {.follow = o->follow, .key = o->has_key ? &o->key : NULL};
 	struct input in;
 	int rc = command_open(o, 0, o->args, &in);
 

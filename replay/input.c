@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Journals on the command line, and reading one through; see input.h. */
 #include "replay/input.h"
+#include "replay/capture.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -49,6 +50,11 @@ static int add_file(struct input *in, const char *path, bool named)
 	struct input_journal *j;
 	int err = read_header(path, &f);
 
+	if (err == -EBADMSG && capture_is(path)) {
+		(void)strcpy(f.header.name, "capture");
+		f.capture = true;
+		err = 0;
+	}
 	if (err) {
 		if (named || err != -EBADMSG)
 			(void)fprintf(stderr, "sync-replay: %s: %s\n", path,
@@ -103,7 +109,6 @@ static int add_stdin(struct input *in)
 	j->file = calloc(1, sizeof(*j->file));
 	j->files = 1;
 	in->journals = 1;
-	in->from_stdin = true;
 	if (j->file)
 		j->file[0].path = strdup("-");
 	return j->file && j->file[0].path ? 0 : -ENOMEM;
@@ -245,6 +250,25 @@ static int open_file(struct reading *rd, struct segment **out)
 	return fd < 0 ? -errno : segment_open(fd, on_damage, rd, out);
 }
 
+static int read_captures(const struct input_journal *j, const struct input_range *range,
+			 input_record_fn *fn, void *ctx)
+{
+	struct capture_stats st;
+	int rc = 0;
+
+	for (size_t i = 0; i < j->files && !rc; i++) {
+		rc = capture_read(j->file[i].path, range->key, fn, ctx, &st);
+		if (!rc && st.sealed)
+			(void)fprintf(stderr,
+				      "sync-replay: %s: %llu of %llu packets are sealed with "
+				      "another key%s\n",
+				      j->file[i].path, (unsigned long long)st.sealed,
+				      (unsigned long long)st.packets,
+				      range->key ? "" : ": give its file by -k");
+	}
+	return rc;
+}
+
 int input_read(const struct input_journal *j, const struct input_range *range,
 	       const struct input_events *ev, input_record_fn *fn, void *ctx)
 {
@@ -254,6 +278,8 @@ int input_read(const struct input_journal *j, const struct input_range *range,
 	size_t i = range->first;
 	int rc = 0;
 
+	if (j->files && j->file[0].capture)
+		return read_captures(j, range, fn, ctx);
 	for (size_t k = i; k < j->files; k++)
 		rd.total += j->file[k].bytes;
 	rd.file = i < j->files ? &j->file[i] : NULL;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the command line names (segments, directories of them, "-") as journals: one a node, its
- * segments in order. Reading goes on from segment to segment; who reads is told where one begins
- * and what is damaged.
+ * segments in order, and captures of the wire. Reading goes on from segment to segment; who reads
+ * is told where one begins and what is damaged.
  */
 #ifndef REPLAY_INPUT_H
 #define REPLAY_INPUT_H
 
+#include "proto/seal.h"
 #include "replay/segment.h"
 
 enum { INPUT_JOURNALS_MAX = NODES_MAX };
@@ -15,6 +16,7 @@ struct input_file {
 	char *path; /* "-": standard input */
 	struct journal_header header;
 	uint64_t bytes; /* 0: not known */
+	bool capture;	/* of the wire (capture.h); all of them are journals of node 0 */
 };
 
 struct input_journal {
@@ -28,7 +30,6 @@ struct input {
 	struct input_journal journal[INPUT_JOURNALS_MAX];
 	size_t journals;
 	size_t unreadable; /* named, and no segments: told on stderr */
-	bool from_stdin;   /* then the only journal */
 };
 
 /* Returns 0 where at least one segment was found; -ENOENT, -EINVAL ("-" beside others), -ENOMEM. */
@@ -46,10 +47,11 @@ struct input_events {
 };
 
 struct input_range {
-	size_t first;	  /* segment by index to begin with */
-	uint64_t from_us; /* blocks that end before are passed over; 0: none */
-	bool follow;	  /* at the end, wait for more */
-	bool progress;	  /* a bar on stderr */
+	size_t first;		     /* segment by index to begin with */
+	uint64_t from_us;	     /* blocks that end before are passed over; 0: none */
+	bool follow;		     /* at the end, wait for more */
+	bool progress;		     /* a bar on stderr */
+	const struct group_key *key; /* that opens captures; NULL: only insecure ones */
 };
 
 /* Return nonzero to stop; input_read returns it. */

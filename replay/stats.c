@@ -98,7 +98,7 @@ static void stats_print(const struct stats *s)
 int command_stats(const struct options *o)
 {
 	const struct input_events ev = {0};
-	struct input_range range = {0};
+	struct input_range range = {.key = o->has_key ? &o->key : NULL};
 	struct input in;
 	int rc = command_open(o, 0, o->args, &in);
 

@@ -163,10 +163,13 @@ static void check(struct tables *t, struct tables_group *g, const struct journal
 {
 	struct tables_check c = {.record = r, .group = g, .said = info->check};
 
-	c.compared = g->exact && g->table && g->unsent == 0;
-	if (c.compared) {
+	if (g->table && g->unsent == 0) {
 		table_range_digest(g->table, (struct hash_range){0, 0}, &c.digest, &c.count);
 		c.equal = c.digest == info->check.digest && c.count == info->check.count;
+		g->exact |= c.equal; /* whatever was missing: this is the table */
+		c.compared = g->exact;
+	}
+	if (c.compared) {
 		g->differs = !c.equal;
 		if (c.equal)
 			g->checks_equal++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A node's tables, rebuilt from its journal's records with the daemon's own table. A group's table
- * is exact from the session's start or from a keyframe on, until something changed it that is not
- * in the journal; only while it is exact are checks compared.
+ * is exact from the session's start, a keyframe or an equal check on, until something changed it
+ * that is not in the journal; only while it is exact are checks compared.
  */
 #ifndef REPLAY_TABLES_H
 #define REPLAY_TABLES_H

@@ -226,13 +226,16 @@ static struct stream *stream_of(struct verify *v, const struct journal_record *r
 	return s;
 }
 
-static void check_counter(struct verify *v, const struct journal_record *r)
+/* False where the record has been seen: it must not be applied again. */
+static bool check_counter(struct verify *v, const struct journal_record *r)
 {
 	struct stream *s;
 
 	if (r->type != JOURNAL_SENT && r->type != JOURNAL_APPLIED && r->type != JOURNAL_KEPT)
-		return;
+		return true;
 	s = stream_of(v, r);
+	if (v->journal->file[0].capture && s->counter && r->counter <= s->counter)
+		return false; /* sent again for who had lost it, or over another link */
 	if (s->counter && r->counter <= s->counter)
 		finding(v, "%s %u:%" PRIu64 " comes after %" PRIu64, journal_type_name(r->type),
 			r->node, r->counter, s->counter);
@@ -241,6 +244,7 @@ static void check_counter(struct verify *v, const struct journal_record *r)
 		finding(v, "sent %" PRIu64 " comes after %" PRIu64, r->counter, s->counter);
 	s->counter = r->counter;
 	v->forgive = false;
+	return true;
 }
 
 /* ---- digests ---- */
@@ -294,7 +298,8 @@ static int on_record(void *ctx, const struct journal_record *r)
 	check_number(v, r);
 	if (r->type == JOURNAL_LOST)
 		v->forgive = true;
-	check_counter(v, r);
+	if (!check_counter(v, r))
+		return 0;
 	check_claim(v, r);
 	tables_apply(v->tables, r);
 	if (r->type == JOURNAL_END)
@@ -335,20 +340,22 @@ static void summary(const struct verify *v)
 	}
 }
 
-static int verify_one(struct verify *v, bool from_stdin)
+static int verify_one(struct verify *v)
 {
 	const struct options *o = v->o;
 	const struct input_journal *j = v->journal;
 	const struct input_events ev = {
 		.segment = on_segment, .damage = on_damage, .end = on_end, .ctx = v};
-	const struct input_range range = {
-		.follow = o->follow, .progress = !o->quiet && !o->json && isatty(STDERR_FILENO)};
+	const struct input_range range = {.follow = o->follow,
+					  .key = o->has_key ? &o->key : NULL,
+					  .progress =
+						  !o->quiet && !o->json && isatty(STDERR_FILENO)};
 	struct digest_key key;
 	int rc;
 
 	v->tables_events =
 		(struct tables_events){.check = on_check, .malformed = on_malformed, .ctx = v};
-	v->has_key = command_digest_key(o, &j->file[0].header, &key) || from_stdin;
+	v->has_key = command_digest_key(o, &j->file[0].header, &key);
 	if (o->has_key && !v->has_key)
 		return command_need_key(o, j, &key);
 	v->tables = tables_new(v->has_key ? &key : NULL, &v->tables_events);
@@ -367,7 +374,7 @@ int verify_journal(const struct options *o, const struct input_journal *j, verif
 		   void *ctx, uint64_t *findings)
 {
 	struct verify v = {.o = o, .journal = j, .tell = fn, .tell_ctx = ctx};
-	int rc = verify_one(&v, false);
+	int rc = verify_one(&v);
 
 	*findings += v.findings;
 	return rc;
@@ -385,7 +392,7 @@ int command_verify(const struct options *o)
 	for (size_t i = 0; i < in.journals && !rc; i++) {
 		struct verify v = {.o = o, .journal = &in.journal[i]};
 
-		rc = verify_one(&v, in.from_stdin);
+		rc = verify_one(&v);
 		findings += v.findings;
 	}
 	input_free(&in);

@@ -4,7 +4,7 @@
 # The track file holds 0 while the node is ready and 1 while it is not; with a negative weight a node
 # that would lose flows has the lower priority, but serves when nobody else does.
 
-SYNC_CAN=(stop kill pause handover gate verify)
+SYNC_CAN=(stop kill pause handover gate verify journal)
 # Who goes out through a group: a flow is known by its original addresses.
 declare -A INSIDE4=([web]=10.0.0.8/29 [shop]=10.0.0.16/29)
 declare -A INSIDE6=([web]=fd00:b::10/124 [shop]=fd00:b::20/124)
@@ -29,6 +29,7 @@ sync_configure() {
         "match = { \"${FRONT4[$group]}\", \"${FRONT6[$group]}\"," \
         "\"${INSIDE4[$group]}\", \"${INSIDE6[$group]}\" } }"
     done
+    [ -z "${JOURNAL:-}" ] || echo "journal { dir = \"$WORK/$node/journal\" }"
     echo "conntrack { protocols = { tcp, udp } }"
     echo "ipvs { backend = $IPVS }"
   } >"$WORK/$node/syncd.conf"
@@ -128,4 +129,16 @@ sync_equal() {
     done
   done
   echo true
+}
+
+# replay NAME COMMAND ARGUMENT...: sync-replay with the site's key, its output into $WORK/NAME.
+replay() {
+  local name=$1 command=$2
+  shift 2
+  "$B/sync-replay" "$command" -k "$WORK/1.key" "$@" >"$WORK/$name" 2>&1
+}
+
+# journal_says NODE TEXT: among the transitions in its journal.
+journal_says() {
+  "$B/sync-replay" dump --json --op state "$WORK/$1/journal" 2>/dev/null | grep -q "$2"
 }

@@ -341,6 +341,21 @@ START_TEST(test_filters)
 }
 END_TEST
 
+/* What goes out as a capture comes in again: numbers, tables and digests alike. */
+START_TEST(test_capture)
+{
+	write_journal(true);
+	ck_assert_msg(replay_run(&out, "export -o %s/x.pcapng %s", dir, dir) == 0, "%s", out);
+	ck_assert_msg(replay_run(&out, "verify %s/x.pcapng", dir) == 0, "%s", out);
+	ck_assert_msg(strstr(out, "capture: 1501 records, ") &&
+			      strstr(out, " 0 differed, 0 could not be compared, 0 findings"),
+		      "%s", out);
+	ck_assert_int_eq(replay_run(&out, "export -o %s/y.pcapng --until '#700' %s", dir, dir), 0);
+	ck_assert_int_eq(replay_run(&out, "stats %s/y.pcapng", dir), 0);
+	ck_assert_msg(strstr(out, "puts 14000 "), "%s", out);
+}
+END_TEST
+
 /* The directory goes, and comes back: nobody waits, and the loss is a record. */
 START_TEST(test_directory_vanishes)
 {
@@ -385,6 +400,7 @@ static Suite *replay_suite(void)
 	tcase_add_test(tc, test_damaged_block_skipped);
 	tcase_add_test(tc, test_usage);
 	tcase_add_test(tc, test_filters);
+	tcase_add_test(tc, test_capture);
 	tcase_add_test(tc, test_directory_vanishes);
 	suite_add_tcase(s, tc);
 	return s;

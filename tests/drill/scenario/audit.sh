@@ -1,0 +1,30 @@
+# shellcheck shell=bash disable=SC2034
+# a crash with journals on: both verify, and their diff at the crash names the flows that were lost
+
+needs journal
+JOURNAL=yes
+balancers_up lb-a lb-b
+flows_usual
+steady lb-a lb-b
+fault
+crash_at=$(date +%s.%N)
+power_off lb-a
+taken_over_by lb-b
+until_true 10 "lb-b's journal to tell of its takeover" journal_says lb-b '"to":"active"'
+for node in lb-a lb-b; do
+  replay "verify-$node" verify "$WORK/$node/journal" ||
+    problem "verify of $node: $(head -n 1 "$WORK/verify-$node")"
+done
+# As each was when lb-a had written its last, and lb-b had not yet taken over.
+replay diff diff "$WORK/lb-a/journal" "$WORK/lb-b/journal" "@$crash_at"
+lost=$(grep -c '^only lb-a:' "$WORK/diff")
+say 10 report "$WORK/early.json" "$WORK/meta" "$WORK/problems"
+read -r _ _ resets hangs _ <<<"$ANSWER"
+fact journal_lost "$lost"
+fact journal_diff "\"$(tail -n 1 "$WORK/diff")\""
+[ "$lost" = $((resets + hangs)) ] ||
+  problem "the journals say that $lost flows were lost, the clients $((resets + hangs))"
+! grep -q 'NOT EXACT' "$WORK/diff" || problem "$(tail -n 1 "$WORK/diff")"
+replay report report -o "$WORK/report.html" "$WORK/lb-a/journal" "$WORK/lb-b/journal" ||
+  problem "no report: $(head -n 1 "$WORK/report")"
+grep -q 'takeover' "$WORK/report.html" || problem "the report does not show the takeover"
