@@ -29,7 +29,7 @@ install: all
 	for sample in dist/keepalived/*.conf; do \
 	  sed 's|/usr/local/libexec/syncd|$(LIBEXECDIR)|g' $$sample \
 	    >$(DESTDIR)$(DOCDIR)/keepalived/$${sample##*/} || exit 1; done
-	install -m 644 README.md NEWS docs/*.md docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
+	install -m 644 README.md NEWS docs/*.md docs/report.png docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
 	for page in docs/man/*.[1-8]; do \
 	  install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 
