@@ -34,6 +34,14 @@ check-net: $(NET_BIN)
 check: all $(UNIT_BIN) $(REPLAY_BIN) $(NET_BIN)
 	@tests/run-checks.sh $(UNIT_BIN) $(REPLAY_BIN) $(SIM_CHECK) $(NET_BIN)
 
+# In CI also the unit tests under the sanitizers (the simulation with a tenth of its seeds), and lint.
+.PHONY: check-asan
+check-asan:
+	@$(MAKE) V=asan check-unit
+ifeq ($(CI)$(V),truerelease)
+check: check-asan lint
+endif
+
 # FUZZ_SECONDS a decoder; committed seeds are in tests/fuzz/seeds/NAME/ (`make check` replays them).
 FUZZ_SECONDS ?= 30
 fuzz:
