@@ -116,7 +116,14 @@ int segment_begin(struct segment *s, const char *dir, struct journal_header *h)
 	s->bytes = 0;
 	(void)crypto_hash_sha256_init(&s->sha);
 	journal_header_write(h, head);
-	return segment_write(s, head, sizeof(head));
+	err = segment_write(s, head, sizeof(head));
+	if (err) {
+		/* No trace of it, or each attempt on a full disk would leave a file. */
+		(void)unlink(path);
+		s->number--;
+		memcpy(s->last_hash, h->previous, sizeof(s->last_hash));
+	}
+	return err;
 }
 
 int segment_write(struct segment *s, const void *bytes, size_t len)

@@ -13,7 +13,7 @@
 #include "tests/lib/netns.h"
 #include "tests/lib/pair.h"
 
-enum { PATIENCE_MS = 90000, STEP = 2500, STEP_NS = 50000000, FLOWS = 200000 };
+enum { PATIENCE_MS = 90000, STEP = 12500, STEP_NS = 250000000, FLOWS = 200000 };
 
 static double cpu_us(pid_t pid)
 {

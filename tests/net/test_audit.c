@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Journals of real daemons: what sync-replay says of them, whole and tampered with. */
 #include <check.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/netns.h"
 #include "tests/lib/pair.h"
@@ -97,6 +99,40 @@ START_TEST(test_crash)
 }
 END_TEST
 
+static bool has_lost(void *dir)
+{
+	return replay_run(&out, "dump --op lost %s", (const char *)dir) == 0 &&
+	       strstr(out, "records of");
+}
+
+/* The active's disk is full all the time: sync goes on, and once there is room, so does the
+ * journal. */
+START_TEST(test_full_disk)
+{
+	char dir[PAIR_PATH + 16];
+
+	(void)snprintf(dir, sizeof(dir), "%s/journal", p.node[0].dir);
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(netns_sh("mount --make-rprivate / && mkdir %s && "
+				  "mount -t tmpfs -o size=64k,mode=700 tmpfs %s && "
+				  "head -c 60000 /dev/zero >%s/ballast",
+				  dir, dir, dir),
+			 0);
+	live();
+	ck_assert_int_eq(netns_sh("rm %s/ballast && mount -o remount,size=64m %s", dir, dir), 0);
+	ck_assert(netns_wait_for(has_lost, dir, PATIENCE_MS));
+	pair_flows(&p, 0, SOME, 500, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME - 500, PATIENCE_MS));
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pair_stop(&p, i, SIGTERM), 0);
+	ck_assert_msg(replay_run(&out, "dump --op lost %s", dir) == 0, "%s", out);
+	ck_assert_msg(strstr(out, "records of"), "%s", out);
+	ck_assert_int_le(verify(0), 1);
+	ck_assert_msg(strstr(out, " 0 findings"), "%s", out);
+	ck_assert_int_eq(netns_sh("umount %s", dir), 0);
+}
+END_TEST
+
 /* Who asks for the digests with another cluster's key is told so, not that all is wrong. */
 START_TEST(test_key)
 {
@@ -119,6 +155,7 @@ static Suite *audit_suite(void)
 	tcase_add_checked_fixture(tc, up, down);
 	tcase_add_test(tc, test_consistent);
 	tcase_add_test(tc, test_crash);
+	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_key);
 	suite_add_tcase(s, tc);
 	return s;

@@ -382,6 +382,46 @@ START_TEST(test_directory_vanishes)
 }
 END_TEST
 
+/* A disk that does not answer yet: nobody waits for it, and what had no room is told, in number. */
+START_TEST(test_stalled)
+{
+	static const uint8_t payload[1000];
+	struct journal_config c = {.dir = dir,
+				   .name = "stalled",
+				   .node = 1,
+				   .session = 1,
+				   .rotate_bytes = 1 << 30,
+				   .rotate_us = 3600 * S_US,
+				   .keep = 10,
+				   .queue_bytes = 128 << 10};
+	struct journal_record r = {.type = JOURNAL_DROPPED, .payload = payload, .len = 1};
+	struct journal_stats st;
+	struct journal *j;
+	unsigned lost = 0;
+
+	ck_assert_int_eq(journal_open(&c, &j), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		r.len = i % sizeof(payload);
+		lost += !journal_append(j, &r);
+	}
+	ck_assert_uint_gt(lost, 0);
+	ck_assert_uint_lt(lost, 1000);
+	journal_read_stats(j, &st);
+	ck_assert_uint_eq(st.lost, lost);
+	ck_assert(!journal_has_room(j));
+	ck_assert_int_eq(journal_start(j), 0);
+	while (!journal_has_room(j))
+		continue;
+	r.len = 0;
+	ck_assert(journal_append(j, &r));
+	journal_close(j);
+	ck_assert_msg(replay_run(&out, "dump --json --op lost %s", dir) == 0, "%s", out);
+	ck_assert_ptr_nonnull(strstr(out, "records of"));
+	ck_assert_uint_eq(strtoul(strstr(out, "\"text\":\"") + 8, NULL, 10), lost);
+	ck_assert_msg(replay_run(&out, "verify %s", dir) == 0, "%s", out);
+}
+END_TEST
+
 static Suite *replay_suite(void)
 {
 	Suite *s = suite_create("replay");
@@ -401,6 +441,7 @@ static Suite *replay_suite(void)
 	tcase_add_test(tc, test_usage);
 	tcase_add_test(tc, test_filters);
 	tcase_add_test(tc, test_capture);
+	tcase_add_test(tc, test_stalled);
 	tcase_add_test(tc, test_directory_vanishes);
 	suite_add_tcase(s, tc);
 	return s;
