@@ -8,6 +8,8 @@ DESTDIR ?=
 CC      ?= gcc
 PKG     := pkg-config
 
+Q       := $(if $(VERBOSE),,@)# VERBOSE=1 shows the commands
+
 .DEFAULT_GOAL := all
 include mk/deps.mk
 include mk/flags.mk
@@ -85,7 +87,8 @@ $(B)/obj/gen/sync.pb-c.o: $(PB_SRC)
 
 $(B)/obj/%.o: %.c | $(PB_HDR)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(shell [ -d $(B)/obj ] && find $(B)/obj -name '*.d')
 
 include tests/tests.mk

@@ -8,6 +8,12 @@ DEPS_DEV := clang-format clang-tidy cppcheck shellcheck llvm libclang-rt-14-dev 
 	ipvsadm jq tshark tcpdump chromium pacemaker prometheus qemu-system-x86 busybox-static \
 	spin linux-perf valgrind universal-ctags groff mandoc dpkg-dev
 
+# The README's commands install what is missing themselves, before flags.mk asks pkg-config. On standard
+# error, since what $(shell) prints on standard output would be read as a rule.
+ifneq (,$(filter check drill bench,$(MAKECMDGOALS)))
+$(shell mk/deps.sh $(DEPS) >&2)
+endif
+
 .PHONY: deps deps-dev
 deps:
 	@mk/deps.sh $(DEPS)

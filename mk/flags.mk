@@ -6,8 +6,11 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-st
 ifneq (,$(findstring gcc,$(shell $(CC) --version 2>/dev/null | head -1)))
 WARN += -Wduplicated-cond -Wduplicated-branches -Wlogical-op
 endif
-ifeq ($(CI),true)
+ifeq ($(CI)$(V),truerelease)
 WARN += -Werror
+endif
+ifneq ($(V),release)
+WARN += -Wno-frame-larger-than # instrumentation makes frames larger
 endif
 
 PKGS    := libmnl libprotobuf-c libsodium jansson libxxhash libzstd libmicrohttpd \
