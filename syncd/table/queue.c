@@ -76,12 +76,12 @@ bool table_wire_next(struct table *t, struct table_item *out)
 void table_wire_done(struct table *t)
 {
 	struct record *rec = ring_head(&t->ring[WIRE]);
-	struct place at;
+	unsigned depth;
 
 	assert(rec);
-	at = bucket_place(t, rec);
-	queue_settle(t, at.bucket, rec);
-	hold_release(t, at);
+	queue_settle(t, bucket_of(t, rec->hash, &depth), rec);
+	if (rec->flags & REC_TOMBSTONE)
+		hold_release(t, bucket_place(t, rec));
 }
 
 bool table_kernel_next(struct table *t, struct table_item *out)

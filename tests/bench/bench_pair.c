@@ -16,7 +16,7 @@
 #include "tests/bench/bench.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/pair.h"
-#include "tests/lib/tmpdir.h"
+#include "tests/lib/pair_conntrackd.h"
 
 enum { PATIENCE_MS = 90000 };
 
@@ -57,22 +57,6 @@ static struct usage usage_of(pid_t pid)
 	(void)fclose(f);
 	return (struct usage){1e6 * (double)(user + sys) / (double)sysconf(_SC_CLK_TCK),
 			      (double)pages * (double)sysconf(_SC_PAGESIZE)};
-}
-
-static double wire_bytes(struct pair *p)
-{
-	unsigned long long bytes = 0;
-	char line[256];
-	FILE *f;
-
-	pair_enter(p, 0);
-	f = popen("ip -s -j link show s0 | sed -n 's/.*\"tx\":{\"bytes\":\\([0-9]*\\).*/\\1/p'",
-		  "r");
-	if (!f || !fgets(line, sizeof(line), f) || sscanf(line, "%llu", &bytes) != 1)
-		abort();
-	(void)pclose(f);
-	pair_leave(p);
-	return (double)bytes;
 }
 
 /* What differs between the two candidates. */
@@ -123,6 +107,18 @@ static double insertion_loop_s(struct pair *p)
 	return (double)(netns_now_us() - begin_us) / 1e6;
 }
 
+static bool conntrackd_arrived(void *ctx)
+{
+	uint64_t changed_us;
+
+	return pair_conntrackd_arrived(ctx, 1, flows, &changed_us) == flows;
+}
+
+static void conntrackd_commit(struct pair *p)
+{
+	(void)pair_conntrackd_do(p, 1, "-c");
+}
+
 static void syncd_start(struct pair *p)
 {
 	pair_start(p, 0, true);
@@ -141,101 +137,6 @@ static void syncd_commit(struct pair *p)
 	(void)p; /* hot: there is none */
 }
 
-static void conntrackd_configure(struct pair *p, size_t i)
-{
-	char path[PAIR_PATH + 16], text[2048];
-
-	(void)snprintf(path, sizeof(path), "%s/conntrackd.conf", p->node[i].dir);
-	(void)snprintf(
-		text, sizeof(text),
-		"Sync {\n Mode FTFW {\n }\n Multicast {\n  IPv4_address 225.0.0.50\n"
-		"  Group 3780\n  IPv4_interface 10.9.9.%zu\n  Interface s0\n"
-		"  SndSocketBuffer 8388608\n  RcvSocketBuffer 8388608\n  Checksum on\n }\n}\n"
-		"General {\n HashSize 65536\n HashLimit 1048576\n LogFile off\n"
-		" LockFile %s/lock\n UNIX {\n  Path %s/ctl\n }\n"
-		" NetlinkBufferSize 8388608\n NetlinkBufferSizeMaxGrowth 67108864\n"
-		" Filter From Userspace {\n  Protocol Accept {\n   TCP\n  }\n }\n}\n",
-		i + 1, p->node[i].dir, p->node[i].dir);
-	tmpdir_write(path, text);
-}
-
-static int conntrackd_do(struct pair *p, size_t i, const char *options)
-{
-	int rc;
-
-	pair_enter(p, i);
-	rc = netns_sh("conntrackd -C %s/conntrackd.conf %s >/dev/null 2>&1", p->node[i].dir,
-		      options);
-	pair_leave(p);
-	return rc;
-}
-
-static void conntrackd_start(struct pair *p)
-{
-	char conf[PAIR_PATH + 32];
-
-	for (size_t i = 0; i < 2; i++) {
-		conntrackd_configure(p, i);
-		(void)snprintf(conf, sizeof(conf), "%s/conntrackd.conf", p->node[i].dir);
-		p->node[i].pid = fork();
-		if (p->node[i].pid == 0) {
-			pair_enter(p, i);
-			(void)!freopen("/dev/null", "w", stderr);
-			(void)!freopen("/dev/null", "w", stdout);
-			execlp("conntrackd", "conntrackd", "-C", conf, (char *)NULL);
-			_exit(127);
-		}
-		for (int tries = 0; conntrackd_do(p, i, "-s") != 0; tries++) {
-			if (tries > 1000)
-				abort();
-			(void)usleep(5000);
-		}
-	}
-	(void)conntrackd_do(p, 1, "-n");
-}
-
-static size_t conntrackd_external(struct pair *p)
-{
-	unsigned long n = 0;
-	char command[PAIR_PATH + 160], line[256];
-	FILE *f;
-
-	pair_enter(p, 1);
-	(void)snprintf(command, sizeof(command),
-		       "conntrackd -C %s/conntrackd.conf -s | awk '/^cache external/ {h = 1} h && "
-		       "/current active/ {print $NF; exit}'",
-		       p->node[1].dir);
-	f = popen(command, "r");
-	if (f && fgets(line, sizeof(line), f))
-		n = strtoul(line, NULL, 10);
-	if (f)
-		(void)pclose(f);
-	pair_leave(p);
-	return n;
-}
-
-/* It never says that it has all: what does not change for a second is what there will be. */
-static bool conntrackd_arrived(void *ctx)
-{
-	size_t last = SIZE_MAX, now;
-	uint64_t since_us = netns_now_us();
-
-	while ((now = conntrackd_external(ctx)) < flows) {
-		if (now != last)
-			since_us = netns_now_us();
-		else if (netns_now_us() - since_us > 1000000)
-			return false;
-		last = now;
-		(void)usleep(2000);
-	}
-	return true;
-}
-
-static void conntrackd_commit(struct pair *p)
-{
-	(void)conntrackd_do(p, 1, "-c");
-}
-
 static struct cost run(const struct candidate *who)
 {
 	struct cost c = {0};
@@ -249,7 +150,7 @@ static struct cost run(const struct candidate *who)
 	who->start(&p);
 	for (size_t i = 0; i < 2; i++)
 		before[i] = usage_of(p.node[i].pid);
-	wire = wire_bytes(&p);
+	wire = (double)pair_sent_bytes(&p, 0);
 	begin_us = netns_now_us();
 	pair_flows(&p, 0, 0, flows, false);
 	made_us = netns_now_us();
@@ -259,7 +160,7 @@ static struct cost run(const struct candidate *who)
 		c.cpu_us[i] = (after.cpu_us - before[i].cpu_us) / flows;
 		c.rss_bytes[i] = (after.rss_bytes - before[i].rss_bytes) / flows;
 	}
-	c.wire_bytes = (wire_bytes(&p) - wire) / flows;
+	c.wire_bytes = ((double)pair_sent_bytes(&p, 0) - wire) / flows;
 	arrived_us = netns_now_us();
 	who->commit(&p);
 	c.commit_s = (double)(netns_now_us() - arrived_us) / 1e6;
@@ -305,7 +206,7 @@ static void report(const struct cost *conntrackd, const struct cost *syncd, cons
 int main(void)
 {
 	static const struct candidate candidate[3] = {
-		{conntrackd_start, conntrackd_arrived, conntrackd_commit},
+		{pair_conntrackd_start, conntrackd_arrived, conntrackd_commit},
 		{takeover_start, takeover_arrived, takeover_commit},
 		{syncd_start, syncd_arrived, syncd_commit},
 	};

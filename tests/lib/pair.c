@@ -22,7 +22,7 @@
 #include "tests/lib/pair.h"
 #include "tests/lib/tmpdir.h"
 
-enum { KINDS = 4, PER_KIND = 50000 };
+enum { KINDS = 4, PER_KIND = 50000, CLIENT = 100 };
 
 static void must(bool good, const char *what)
 {
@@ -291,17 +291,58 @@ bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout
 }
 
 /* TCP and UDP, each with destination NAT alone and with both; a client of its own for each kind. */
-static struct flow flow_number(unsigned n, bool dnat_only)
+struct flow pair_flow(const struct pair *p, unsigned n)
 {
 	unsigned kind = n / PER_KIND % KINDS;
-	bool both = kind % 2 && !dnat_only;
-	struct flow f = ct_lab_flow(kind < 2 || dnat_only ? IPPROTO_TCP : IPPROTO_UDP, 4,
+	bool both = kind % 2 && !p->dnat_only;
+	struct flow f = ct_lab_flow(kind < 2 || p->dnat_only ? IPPROTO_TCP : IPPROTO_UDP, 4,
 				    both ? CT_LAB_BOTH : CT_LAB_DNAT, n % PER_KIND);
 
-	f.key.src.b[3] = (uint8_t)(100 + kind);
+	f.key.src.b[3] = (uint8_t)(CLIENT + kind);
 	if (!both)
 		f.ct.reply_dst = f.key.src;
 	return f;
+}
+
+unsigned pair_flow_number(const struct flow *f)
+{
+	static const struct pair any;
+
+	return (unsigned)(f->key.src.b[3] - CLIENT) * PER_KIND + f->key.sport -
+	       pair_flow(&any, 0).key.sport;
+}
+
+void pair_set_loss(struct pair *p, unsigned percent)
+{
+	char rule[96] = "", random[48] = "";
+
+	if (percent < 100)
+		(void)snprintf(random, sizeof(random), "numgen random mod 100 < %u", percent);
+	if (percent > 0)
+		(void)snprintf(rule, sizeof(rule), "iifname s0 meta l4proto udp %s drop;", random);
+	for (size_t i = 0; i < p->nodes; i++) {
+		pair_enter(p, i);
+		must(netns_sh("nft 'table inet loss; delete table inet loss; table inet loss { "
+			      "chain in { type filter hook input priority -300; %s }; }'",
+			      rule) == 0,
+		     "loss");
+		pair_leave(p);
+	}
+}
+
+unsigned long long pair_sent_bytes(struct pair *p, size_t i)
+{
+	unsigned long long bytes = 0;
+	char line[256];
+	FILE *f;
+
+	pair_enter(p, i);
+	f = popen("ip -s -j link show s0 | sed -n 's/.*\"tx\":{\"bytes\":\\([0-9]*\\).*/\\1/p'",
+		  "r");
+	must(f && fgets(line, sizeof(line), f) && sscanf(line, "%llu", &bytes) == 1, "ip");
+	(void)pclose(f);
+	pair_leave(p);
+	return bytes;
 }
 
 void pair_enter(struct pair *p, size_t i)
@@ -328,7 +369,7 @@ void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del)
 	pair_enter(p, i);
 	must(ct_lab_open(&lab, NULL) == 0, "sink");
 	for (unsigned k = first; k < first + n; k++) {
-		struct flow f = flow_number(k, p->dnat_only);
+		struct flow f = pair_flow(p, k);
 
 		while (lab.sink->ops->submit(lab.sink, del ? SINK_DEL : SINK_PUT, &f) == -EAGAIN)
 			settle(&lab);

@@ -18,7 +18,7 @@
 
 #include "proto/flow.h"
 
-enum { PAIR_NODES_MAX = 4, PAIR_PATH = 128 };
+enum { PAIR_NODES_MAX = 5, PAIR_PATH = 128 };
 
 struct pair_node {
 	int ns;	   /* descriptor */
@@ -85,6 +85,17 @@ void pair_leave(struct pair *p);
 
 /* Makes, or with del deletes, flows first .. first + n - 1 (of 4 x 50,000) in node i's kernel. */
 void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del);
+
+/* The n-th of these flows, and the number of one that has come back. */
+struct flow pair_flow(const struct pair *p, unsigned n);
+unsigned pair_flow_number(const struct flow *f);
+
+/* Of what comes in over the sync link, nodes lose so many percent at random; 0: nothing, 100: all.
+ */
+void pair_set_loss(struct pair *p, unsigned percent);
+
+/* Bytes that node i has sent over the sync link since it was made, link headers included. */
+unsigned long long pair_sent_bytes(struct pair *p, size_t i);
 
 /* Entries in node i's kernel that name the virtual address 203.0.113.10 or the NAT's 203.0.113.9.
  */
