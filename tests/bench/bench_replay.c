@@ -60,7 +60,7 @@ static double seconds_of(const char *cmd)
 
 static void measure(unsigned records, unsigned each, const char *name)
 {
-	char dir[64], self[PATH_MAX] = "", cmd[PATH_MAX + 128];
+	char dir[64], self[PATH_MAX] = "", cmd[PATH_MAX + 128], at[64];
 	double verify, zstd, bar;
 
 	tmpdir_make(dir);
@@ -75,8 +75,8 @@ static void measure(unsigned records, unsigned each, const char *name)
 	bench_emit_peer(name, records / verify, "records/s", "higher", "min(1.5M, zstd -dc / 2)",
 			bar);
 	(void)snprintf(cmd, sizeof(cmd), "%s/../sync-replay at +9999 -q %s 2>/dev/null", self, dir);
-	bench_emit_peer("replay_at_end", seconds_of(cmd), "s", "lower", "verify, from the start",
-			verify);
+	(void)snprintf(at, sizeof(at), "%s_at_end", name);
+	bench_emit_peer(at, seconds_of(cmd), "s", "lower", "verify, from the start", verify);
 	tmpdir_remove(dir);
 }
 

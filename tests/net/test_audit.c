@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/lib/netns.h"
@@ -12,7 +14,7 @@
 #include "tests/lib/replay_run.h"
 #include "tests/lib/suite.h"
 
-enum { SOME = 3000, PATIENCE_MS = 60000 };
+enum { SOME = 3000, CUT = 40, PATIENCE_MS = 60000 };
 
 static struct pair p;
 static const char *out;
@@ -99,6 +101,45 @@ START_TEST(test_crash)
 }
 END_TEST
 
+static bool has_last(void *dir)
+{
+	return replay_run(&out, "dump --op put --port %u %s", 1024 + SOME + CUT - 1,
+			  (const char *)dir) == 0 &&
+	       strstr(out, " sent ");
+}
+
+/* What was made behind a cut link is lost by the crash; the journals name just that. */
+START_TEST(test_lost_named)
+{
+	const char *only;
+	char dir[PAIR_PATH + 16];
+	struct timespec now;
+	unsigned named = 0;
+
+	live();
+	ck_assert_int_eq(netns_sh("ip link set p1 down"), 0);
+	pair_flows(&p, 0, SOME, CUT, false);
+	(void)snprintf(dir, sizeof(dir), "%s/journal", p.node[0].dir);
+	ck_assert(netns_wait_for(has_last, dir, PATIENCE_MS));
+	ck_assert_int_eq(pair_stop(&p, 0, SIGKILL), 128 + SIGKILL);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert_int_eq(pair_stop(&p, 1, SIGTERM), 0);
+	ck_assert_int_eq(replay_run(&out, "diff -k %s/1.key %s %s/journal @%lld.%09ld", p.dir, dir,
+				    p.node[1].dir, (long long)now.tv_sec, now.tv_nsec),
+			 1);
+	ck_assert_msg(strstr(out, "40 only lb-0, 0 only lb-1, 0 differ\n"), "%s", out);
+	for (only = out; (only = strstr(only, "only lb-0: tcp 192.0.2.100:")) != NULL; named++) {
+		long port = strtol(only + strlen("only lb-0: tcp 192.0.2.100:"), NULL, 10);
+
+		ck_assert_int_ge(port, 1024 + SOME);
+		ck_assert_int_lt(port, 1024 + SOME + CUT);
+		only++;
+	}
+	ck_assert_uint_eq(named, CUT);
+}
+END_TEST
+
 static bool has_lost(void *dir)
 {
 	return replay_run(&out, "dump --op lost %s", (const char *)dir) == 0 &&
@@ -155,6 +196,7 @@ static Suite *audit_suite(void)
 	tcase_add_checked_fixture(tc, up, down);
 	tcase_add_test(tc, test_consistent);
 	tcase_add_test(tc, test_crash);
+	tcase_add_test(tc, test_lost_named);
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_key);
 	suite_add_tcase(s, tc);

@@ -25,6 +25,10 @@ fact journal_diff "\"$(tail -n 1 "$WORK/diff")\""
 [ "$lost" = $((resets + hangs)) ] ||
   problem "the journals say that $lost flows were lost, the clients $((resets + hangs))"
 ! grep -q 'NOT EXACT' "$WORK/diff" || problem "$(tail -n 1 "$WORK/diff")"
+# On a desk: all that lb-a had, into a kernel that has nothing.
+replay rehearsal inject --dry-run --topspeed --from "@$crash_at" --until "@$crash_at" \
+  "$WORK/lb-a/journal" || problem "the rehearsal: $(tail -n 1 "$WORK/rehearsal")"
+fact rehearsal "\"$(tail -n 1 "$WORK/rehearsal")\""
 replay report report -o "$WORK/report.html" "$WORK/lb-a/journal" "$WORK/lb-b/journal" ||
   problem "no report: $(head -n 1 "$WORK/report")"
-grep -q 'takeover' "$WORK/report.html" || problem "the report does not show the takeover"
+grep -q '"from":"standby","to":"active"' "$WORK/report.html" || problem "the report does not show the takeover"
