@@ -216,6 +216,7 @@ static int read_records(struct reading *rd, struct segment *s, input_record_fn *
 			bool last)
 {
 	struct journal_record r;
+	bool next = false;
 	int rc = 0;
 
 	for (;;) {
@@ -230,15 +231,14 @@ static int read_records(struct reading *rd, struct segment *s, input_record_fn *
 			show_progress(rd, rd->done + segment_offset(s));
 			continue;
 		}
-		if (!rd->range->follow || !last || segment_ended(s))
+		/* Once there is another, what this one had to say is in it: read to its end. */
+		if (!rd->range->follow || !last || segment_ended(s) || next)
 			return 0;
 		(void)fflush(stdout);
 		(void)poll(NULL, 0, FOLLOW_MS);
-		if (find_next(rd, &rd->grown)) {
-			free(rd->grown.path);
-			rd->grown.path = NULL;
-			return 0;
-		}
+		next = find_next(rd, &rd->grown);
+		free(rd->grown.path);
+		rd->grown.path = NULL;
 	}
 }
 
@@ -304,8 +304,10 @@ int input_read(const struct input_journal *j, const struct input_range *range,
 			rd.file = &j->file[i];
 			continue;
 		}
-		while (range->follow && !rc && !find_next(&rd, &next))
+		while (range->follow && !rc && !find_next(&rd, &next)) {
+			(void)fflush(stdout);
 			(void)poll(NULL, 0, FOLLOW_MS);
+		}
 		free(live.path);
 		live = next;
 		rd.file = next.path ? &live : NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sync-replay on journals of a writer without a daemon: whole ones, and every way to tamper. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -422,6 +423,38 @@ START_TEST(test_stalled)
 }
 END_TEST
 
+/* Beside a journal that is being written, over its rotations: not a record is missed. */
+START_TEST(test_follow)
+{
+	static struct journal_lab l; /* large */
+	char path[96];
+	FILE *f;
+	int pid = 0;
+
+	journal_lab_open(&l, dir, 30000, true);
+	journal_lab_send(&l, 0, EACH, false, true);
+	while (segments() == 0)
+		(void)usleep(1000);
+	ck_assert_int_eq(
+		replay_run(&out, "dump -f %s >%s/f 2>/dev/null & echo $! >%s/pid", dir, dir, dir),
+		0);
+	for (unsigned i = EACH; i < FLOWS; i += EACH)
+		journal_lab_send(&l, i, EACH, false, i % 100 == 0);
+	journal_lab_close(&l);
+	ck_assert_uint_ge(segments(), 3);
+	for (unsigned i = 0; replay_run(&out, "-V >/dev/null; grep stopped %s/f", dir) != 0; i++) {
+		ck_assert_uint_lt(i, 500);
+		(void)usleep(20000);
+	}
+	(void)snprintf(path, sizeof(path), "%s/pid", dir);
+	f = fopen(path, "r");
+	ck_assert(f && fscanf(f, "%d", &pid) == 1 && pid > 1);
+	(void)fclose(f);
+	ck_assert_int_eq(kill(pid, SIGTERM), 0);
+	ck_assert_msg(replay_run(&out, "dump %s | cmp - %s/f", dir, dir) == 0, "%s", out);
+}
+END_TEST
+
 static Suite *replay_suite(void)
 {
 	Suite *s = suite_create("replay");
@@ -442,6 +475,7 @@ static Suite *replay_suite(void)
 	tcase_add_test(tc, test_filters);
 	tcase_add_test(tc, test_capture);
 	tcase_add_test(tc, test_stalled);
+	tcase_add_test(tc, test_follow);
 	tcase_add_test(tc, test_directory_vanishes);
 	suite_add_tcase(s, tc);
 	return s;
