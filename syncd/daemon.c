@@ -3,14 +3,18 @@
 #include "syncd/daemon.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include "proto/key_file.h"
 #include "syncd/base/privilege.h"
 #include "syncd/daemon_journal.h"
+
+enum { NICE = -20 };
 
 int daemon_load_keys(const struct config *c, struct group_key *key, size_t *keys)
 {
@@ -179,6 +183,22 @@ static int check_rights(void)
 	return EXIT_RIGHTS;
 }
 
+/*
+ * A busy box must not keep its standby waiting, so the daemon runs before what has no priority of
+ * its own. Threads and programs that it starts do not inherit that; see sched(7).
+ */
+static void raise_priority(void)
+{
+	const struct sched_param none = {0};
+
+	if (getpriority(PRIO_PROCESS, 0) != 0)
+		return; /* chosen by whoever started it */
+	if (setpriority(PRIO_PROCESS, 0, NICE) ||
+	    sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none))
+		log_info("priority: %s: replication may lag while this box is busy",
+			 strerror(errno));
+}
+
 static int drop_rights(const struct daemon *d)
 {
 	const struct privilege p = rights(d);
@@ -203,6 +223,7 @@ int daemon_start(struct daemon *d, struct config *cfg)
 	}
 	randombytes_buf(&d->session, sizeof(d->session));
 	d->started_us = daemon_now().mono_us;
+	raise_priority();
 	rc = check_rights();
 	rc = rc ? rc : daemon_load_keys(cfg, d->key, &d->keys);
 	rc = rc ? rc : daemon_open_links(d);
