@@ -3,6 +3,10 @@
 #
 # One VRRP instance a group holds its front and its back address, each on its own interface; IPv6
 # addresses ride along as excluded ones (a VRRP packet carries one family only).
+#
+# Of two masters that meet again the better one announces its addresses anew only if it has heard the
+# other; without vrrp_higher_prio_send_advert the other may give way unheard, and everybody goes on
+# sending to it.
 
 ADVERT_MS=${ADVERT_MS:-50}
 PREEMPT=nopreempt  # or empty: a better node that returns takes the addresses back
@@ -66,6 +70,7 @@ global_defs {
   vrrp_rt_priority 50
   vrrp_rlimit_rttime 5000000
   vrrp_garp_master_delay 1
+  vrrp_higher_prio_send_advert true
   script_user root
 }
 ${GATEWAY_CHECK:+vrrp_script gateway {

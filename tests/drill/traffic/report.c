@@ -93,6 +93,16 @@ static bool is_measured(const struct flow *flow, const void *arg)
 	return is_class(flow, arg) && flow->group->tcp && flow->group->kind == FLOW_PACED;
 }
 
+/* Nothing in a datagram tells a new flow from one that another node has accepted: the first one
+ * that reaches a node which knows nothing of it yet makes it a flow of that node. */
+static bool is_udp_born_apart(const struct flow *flow, const void *arg)
+{
+	const struct fleet *fleet = arg;
+
+	return !flow->group->control && !flow->group->tcp && fleet->env.fault_ns &&
+	       flow->established_ns > fleet->env.fault_ns;
+}
+
 static bool is_of_group(const struct flow *flow, const void *arg)
 {
 	return flow->group == arg;
@@ -181,6 +191,28 @@ static void check_churn(struct findings *f, const struct fleet *fleet,
 	}
 }
 
+/* Moved flows that none may be: all but those that the scenario bears, if they are few enough. */
+static size_t moved_too_many(const struct fleet *fleet, const struct report_demand *demand,
+			     FILE *out)
+{
+	bool no = false;
+	struct tally synced, apart;
+	size_t moved;
+
+	tally_make(fleet, is_class, &no, &synced);
+	tally_make(fleet, is_udp_born_apart, fleet, &apart);
+	moved = synced.ends[FLOW_MOVED];
+	if (demand->apart_udp >= 0) {
+		fprintf(out, ",\"apart_udp\":{\"flows\":%zu,\"moved\":%zu,\"moved_max\":%.0f}",
+			apart.flows, apart.ends[FLOW_MOVED], demand->apart_udp);
+		if ((double)apart.ends[FLOW_MOVED] <= demand->apart_udp)
+			moved -= apart.ends[FLOW_MOVED];
+	}
+	tally_fini(&synced);
+	tally_fini(&apart);
+	return moved;
+}
+
 bool report_write(const struct fleet *fleet, const struct report_demand *demand, const char *meta,
 		  const char *problems, FILE *out, char *line, size_t line_len)
 {
@@ -188,6 +220,7 @@ bool report_write(const struct fleet *fleet, const struct report_demand *demand,
 	struct tally synced, control, fast, plain;
 	struct findings f = {.out = out};
 	struct stall s, c;
+	size_t moved;
 
 	tally_make(fleet, is_class, &no, &synced);
 	tally_make(fleet, is_class, &yes, &control);
@@ -203,7 +236,9 @@ bool report_write(const struct fleet *fleet, const struct report_demand *demand,
 	write_stall(out, "control_stall_ms", &plain);
 	fprintf(out, ",\"control\":{");
 	write_ends(out, &control);
-	fprintf(out, "},\"groups\":[");
+	fputc('}', out);
+	moved = moved_too_many(fleet, demand, out);
+	fprintf(out, ",\"groups\":[");
 	for (size_t i = 0; i < fleet->n_groups; i++) {
 		fputs(i ? "," : "", out);
 		write_group(out, fleet, &fleet->groups[i]);
@@ -213,7 +248,7 @@ bool report_write(const struct fleet *fleet, const struct report_demand *demand,
 	found_if(&f, synced.ends[FLOW_RESET] > 0, "flows were reset");
 	found_if(&f, synced.ends[FLOW_HUNG] > 0, "flows hung");
 	found_if(&f, synced.ends[FLOW_CORRUPT] > 0, "flows were corrupted");
-	found_if(&f, synced.ends[FLOW_MOVED] > 0, "flows were moved to another server");
+	found_if(&f, moved > 0, "flows were moved to another server");
 	found_if(&f, control.ends[FLOW_LIVES] != control.flows, "control flows were harmed");
 	found_if(&f, demand->excess_ms >= 0 && s.p99 - c.p99 > demand->excess_ms,
 		 "synced flows stood still longer than control flows");
