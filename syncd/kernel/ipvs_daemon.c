@@ -16,7 +16,7 @@
 #include "syncd/kernel/ipvs_genl.h"
 #include "syncd/kernel/ipvs_nl_message.h"
 
-enum { ASK_TIMEOUT_MS = 5000, RCVBUF_BYTES = 1 << 16, REQUEST_BYTES = 512 };
+enum { ASK_TIMEOUT_MS = 2000, RCVBUF_BYTES = 1 << 16, REQUEST_BYTES = 512 };
 
 /* The threads want an address to send from: RFC 7600's dummy one, which means nobody. */
 #define DUMMY_ADDRESS "192.0.0.8"
@@ -178,6 +178,17 @@ static int thread_command(struct ipvs_daemon *d, uint8_t command, unsigned maxle
 	return ask_ipvs(d, nlh, NULL, NULL);
 }
 
+/* Ends a thread that a crash left. Debian's user-mode Linux 6.1.176 does it and does not answer. */
+static int thread_end(struct ipvs_daemon *d)
+{
+	struct found found;
+	int err = thread_command(d, IPVS_CMD_DEL_DAEMON, 0);
+
+	if (err == -ETIMEDOUT && thread_find(d, &found) == 0 && !found.there)
+		err = 0;
+	return err;
+}
+
 static int family_of(uint16_t *out)
 {
 	struct ct_socket s = {.fd = -1};
@@ -207,7 +218,7 @@ int ipvs_daemon_start(struct ipvs_daemon *d, enum ipvs_daemon_kind kind, unsigne
 	if (found.there && strcmp(found.ifname, d->ifname) != 0)
 		return -EBUSY;
 	if (found.there) /* a crash left it: begun anew, for its settings */
-		err = thread_command(d, IPVS_CMD_DEL_DAEMON, 0);
+		err = thread_end(d);
 	if (err == 0)
 		err = interface_up(d);
 	if (err == 0)

@@ -73,9 +73,17 @@ static bool is_template(const struct flow *f)
 }
 
 /*
+ * A record has one timeout, which a connection's first packet here sets right, but a template
+ * keeps: it gets its own, and when that ends on a standby it is put again.
+ */
+static uint32_t timeout_of(const struct ipvs_sync_sink *s, const struct flow *f)
+{
+	return is_template(f) && f->ipvs.timeout_s ? f->ipvs.timeout_s : s->lease_s;
+}
+
+/*
  * Adds what the task asks of the kernel. Returns false where the message is full. What a message
- * cannot do counts as done: renewing is putting again, and of time left on an active node only a
- * template's is ours to set right, which its packets do not.
+ * cannot do counts as done: the time left on an active node is set by packets.
  */
 static bool write_task(struct ipvs_sync_sink *s, const struct ipvs_task *t,
 		       struct ipvs_sync_writer *w)
@@ -85,15 +93,10 @@ static bool write_task(struct ipvs_sync_sink *s, const struct ipvs_task *t,
 	switch (t->op) {
 	case SINK_PUT:
 	case SINK_RENEW:
-		if (!ipvs_sync_fits(f))
-			return true;
-		return ipvs_sync_add(
-			w, f, f->ipvs.timeout_s > s->lease_s ? f->ipvs.timeout_s : s->lease_s);
+		return !ipvs_sync_fits(f) || ipvs_sync_add(w, f, timeout_of(s, f));
 	case SINK_DEL:
 		return ipvs_sync_add_end(w, &f->key);
 	case SINK_EXPIRY:
-		return !is_template(f) || !ipvs_sync_fits(f) ||
-		       ipvs_sync_add(w, f, f->ipvs.timeout_s);
 	case SINK_LIBERAL:
 		break;
 	}

@@ -6,6 +6,7 @@ CONNTRACK=0
 VIRTUAL=(tcp4)
 balancers_up lb-a lb-b
 servers_direct
+ip -n cl link set front mtu 1400 # room for the tunnel's header
 flows_ipvs
 steady lb-a lb-b
 fault
