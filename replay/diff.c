@@ -55,7 +55,7 @@ static int find_place(const struct input_journal *a, const struct input_journal 
 		return rc;
 	follower = la.applied_us > lb.applied_us ? &la : &lb;
 	leader = follower == &la ? &lb : &la;
-	if (!follower->applied_us) {
+	if (!follower->applied.counter) {
 		(void)fputs("sync-replay: neither has applied the other's stream: name a time\n",
 			    stderr);
 		return EXIT_WRONG_USE;

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/flow_codec.h"
+#include "replay/text.h"
+
 struct load {
 	struct state *s;
 	const struct when *when;
@@ -117,4 +120,59 @@ void state_fini(struct state *s)
 {
 	tables_free(s->tables);
 	s->tables = NULL;
+}
+
+struct differing {
+	const struct table *other;
+	const uint8_t *flow, *theirs;
+	size_t len, their_len;
+	uint64_t hash;
+};
+
+static int find_difference(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)
+{
+	struct differing *d = ctx;
+	const uint8_t *key;
+	size_t key_len;
+
+	if (flow_key_slice(flow, len, &key, &key_len))
+		return 0;
+	d->theirs = NULL;
+	if (table_get(d->other, key, key_len, &d->theirs, &d->their_len) && d->their_len == len &&
+	    memcmp(d->theirs, flow, len) == 0)
+		return 0;
+	d->flow = flow;
+	d->len = len;
+	d->hash = hash;
+	return 1;
+}
+
+bool state_first_difference(const struct state *a, const char *name_a, const struct state *b,
+			    const char *name_b, uint32_t group, char *out)
+{
+	const struct tables_group *ga = tables_group(a->tables, group),
+				  *gb = tables_group(b->tables, group);
+	char mine[FLOW_TEXT_MAX], theirs[FLOW_TEXT_MAX];
+	const struct hash_range all = {0, 0};
+	struct differing da, db;
+
+	if (!ga || !gb)
+		return false;
+	da = (struct differing){.other = gb->table};
+	db = (struct differing){.other = ga->table};
+	(void)table_walk(ga->table, all, find_difference, &da);
+	(void)table_walk(gb->table, all, find_difference, &db);
+	if (!da.flow && !db.flow)
+		return false;
+	if (!da.flow || (db.flow && db.hash < da.hash)) {
+		const char *swap = name_a;
+
+		da = db;
+		name_a = name_b;
+		name_b = swap;
+	}
+	(void)snprintf(out, STATE_DIFFERENCE_MAX, "%s: %s; %s: %s", name_a,
+		       text_flow(da.flow, da.len, mine), name_b,
+		       da.theirs ? text_flow(da.theirs, da.their_len, theirs) : "not there");
+	return true;
 }

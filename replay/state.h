@@ -29,4 +29,11 @@ int state_load(const struct options *o, const struct input_journal *j, const str
 	       const struct state_place *place, struct state *out);
 void state_fini(struct state *s);
 
+enum { STATE_DIFFERENCE_MAX = 2 * FLOW_TEXT_MAX + 128 };
+
+/* The first flow, in order of hash, in which two tables of a group differ, in words. False: none.
+ */
+bool state_first_difference(const struct state *a, const char *name_a, const struct state *b,
+			    const char *name_b, uint32_t group, char *out);
+
 #endif

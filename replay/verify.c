@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "replay/tables.h"
+#include "replay/state.h"
 #include "replay/text.h"
 #include "replay/verify.h"
 
@@ -42,6 +42,8 @@ struct verify {
 	size_t streams;
 	const struct journal_record *at; /* being looked at */
 
+	struct state_place bad; /* the first check that differed without leave; counter 0: none */
+	uint32_t bad_group;
 	uint64_t findings, records, checks_equal, checks_unproven, checks_differed, lost;
 };
 
@@ -266,6 +268,11 @@ static void on_check(void *ctx, const struct tables_check *c)
 		" flows, the journal's table has %016" PRIx64 " of %" PRIu64,
 		journal_type_name(c->record->type), c->record->node, c->record->counter,
 		c->group->id, c->said.digest, c->said.count, c->digest, c->count);
+	if (v->bad.counter == 0 && c->record->type == JOURNAL_APPLIED) {
+		v->bad = (struct state_place){c->record->node, c->record->session,
+					      c->record->counter};
+		v->bad_group = c->group->id;
+	}
 }
 
 static void on_malformed(void *ctx, const struct journal_record *r, const char *what)
@@ -380,6 +387,30 @@ int verify_journal(const struct options *o, const struct input_journal *j, verif
 	return rc;
 }
 
+/* Where the sender's journal is at hand, which flow it was. */
+static void name_flow(const struct verify *v, const struct input *in)
+{
+	const struct when end = {WHEN_NONE, 0};
+	struct state mine = {0}, theirs = {0};
+	char what[STATE_DIFFERENCE_MAX];
+
+	for (size_t i = 0; v->bad.counter && i < in->journals; i++) {
+		const struct input_journal *sender = &in->journal[i];
+
+		if (sender->node != v->bad.node || sender == v->journal)
+			continue;
+		if (state_load(v->o, sender, &end, &v->bad, &theirs) == 0 &&
+		    state_load(v->o, v->journal, &end, &v->bad, &mine) == 0 &&
+		    state_first_difference(&theirs, sender->name, &mine, v->journal->name,
+					   v->bad_group, what))
+			(void)printf(v->o->json ? "{\"first\":\"%s\"}\n"
+						: "first flow that differs: %s\n",
+				     what);
+		state_fini(&mine);
+		state_fini(&theirs);
+	}
+}
+
 int command_verify(const struct options *o)
 {
 	struct input in;
@@ -394,6 +425,8 @@ int command_verify(const struct options *o)
 
 		rc = verify_one(&v);
 		findings += v.findings;
+		if (!rc)
+			name_flow(&v, &in);
 	}
 	input_free(&in);
 	return rc ? rc : findings ? EXIT_FINDINGS : EXIT_CONSISTENT;

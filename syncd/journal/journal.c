@@ -34,7 +34,7 @@ struct journal {
 	/* under the lock */
 	struct buffer front;
 	struct journal_lost missed; /* not yet told */
-	bool stop;
+	bool stop, done;	    /* the thread is to end; has ended */
 	struct journal_stats stats;
 
 	_Atomic uint64_t generation;
@@ -293,6 +293,10 @@ static void *writer(void *ctx)
 	if (j->seg.fd < 0)
 		begin(j);
 	end(j, "stopped");
+	(void)pthread_mutex_lock(&j->lock);
+	j->done = true;
+	(void)pthread_cond_broadcast(&j->wake);
+	(void)pthread_mutex_unlock(&j->lock);
 	return NULL;
 }
 
@@ -365,6 +369,7 @@ int journal_open(const struct journal_config *cfg, struct journal **out)
 void journal_close(struct journal *j)
 {
 	struct timespec until;
+	bool done;
 
 	if (!j)
 		return;
@@ -372,15 +377,20 @@ void journal_close(struct journal *j)
 		journal_free(j);
 		return;
 	}
-	(void)pthread_mutex_lock(&j->lock);
-	j->stop = true;
-	(void)pthread_cond_signal(&j->wake);
-	(void)pthread_mutex_unlock(&j->lock);
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += CLOSE_S;
+	(void)pthread_mutex_lock(&j->lock);
+	j->stop = true;
+	(void)pthread_cond_broadcast(&j->wake);
+	while (!j->done && pthread_cond_timedwait(&j->wake, &j->lock, &until) == 0)
+		continue;
+	done = j->done;
+	(void)pthread_mutex_unlock(&j->lock);
 	/* A thread that hangs in the kernel still uses what is below j. */
-	if (pthread_clockjoin_np(j->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-		journal_free(j);
+	if (!done)
+		return;
+	(void)pthread_join(j->thread, NULL);
+	journal_free(j);
 }
 
 bool journal_append(struct journal *j, const struct journal_record *r)

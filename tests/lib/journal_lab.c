@@ -9,7 +9,7 @@
 
 #include "proto/flow_codec.h"
 
-enum { SLICE_BITS = 6 };
+enum { SLICE_BITS = 6, CAREFUL_EACH = 250 };
 
 static void must(bool good)
 {
@@ -44,6 +44,16 @@ static void append(struct journal_lab *l, struct journal_record r)
 	while (!journal_has_room(l->j))
 		(void)poll(NULL, 0, 1);
 	must(journal_append(l->j, &r));
+	l->appended++;
+}
+
+static void wait_for_writer(struct journal_lab *l)
+{
+	struct journal_stats st;
+
+	do
+		journal_read_stats(l->j, &st);
+	while (st.records < l->appended && poll(NULL, 0, 1) == 0);
 }
 
 static int add_flow(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)
@@ -101,6 +111,7 @@ void journal_lab_open(struct journal_lab *l, const char *dir, uint64_t rotate_by
 	uint8_t buf[JOURNAL_PART_MAX];
 
 	*l = (struct journal_lab){.node = c.node, .session = c.session};
+	l->careful = rotate_bytes < 1 << 20;
 	l->wall_us = (uint64_t)time(NULL) * S_US;
 	digest_key_derive(&l->key, zero);
 	c.digest_key_id = l->key.id;
@@ -140,7 +151,11 @@ void journal_lab_send(struct journal_lab *l, unsigned first, unsigned n, bool de
 	}
 	rec.payload = l->payload;
 	rec.len = w.len;
+	memcpy(l->sent, l->payload, w.len);
+	l->sent_len = w.len;
 	append(l, rec);
+	if (l->careful && l->counter % CAREFUL_EACH == 0)
+		wait_for_writer(l);
 	if (journal_generation(l->j) != l->generation) {
 		l->generation = journal_generation(l->j);
 		keyframe(l);

@@ -3,6 +3,8 @@
 #ifndef TESTS_LIB_JOURNAL_LAB_H
 #define TESTS_LIB_JOURNAL_LAB_H
 
+#include <stdbool.h>
+
 #include "proto/digest.h"
 #include "syncd/journal/journal.h"
 #include "syncd/table/table.h"
@@ -13,8 +15,11 @@ struct journal_lab {
 	struct digest_key key;
 	uint16_t node;
 	uint64_t session, counter, generation, puts_each;
-	uint64_t wall_us;
+	uint64_t wall_us, appended;
+	bool careful; /* waits for the writer now and then, so that segments are as they would be */
 	uint8_t payload[JOURNAL_PAYLOAD_MAX];
+	uint8_t sent[JOURNAL_PAYLOAD_MAX]; /* the last datagram's payload */
+	size_t sent_len;
 };
 
 /* Writes to dir; cluster without keys. Aborts where it cannot. */
