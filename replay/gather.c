@@ -3,6 +3,7 @@
 #include "replay/gather.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ static void name_server(const struct flow *f, char *buf)
 	char addr[INET6_ADDRSTRLEN] = "?";
 
 	if (!ipvs && memcmp(a, &f->key.dst, sizeof(*a)) == 0) {
-		(void)strcpy(buf, "outward"); /* its destination is not translated */
+		(void)snprintf(buf, GATHER_LABEL,
+			       "outward"); /* its destination is not translated */
 		return;
 	}
 	(void)inet_ntop(len == 4 ? AF_INET : AF_INET6, a, addr, sizeof(addr));
@@ -124,6 +126,7 @@ static void add_event(struct gather *g, const struct gather_event *e)
 {
 	struct gather_event *last = g->events ? &g->event[g->events - 1] : NULL;
 
+	assert(g->event);
 	if (last && last->type == e->type && last->group == e->group &&
 	    strcmp(last->text, e->text) == 0 && e->type != JOURNAL_STATE &&
 	    e->wall_us < last->wall_us + CLOSE_US) {
@@ -334,9 +337,11 @@ int gather_journal(const struct options *o, const struct input_journal *j, uint6
 	out->start_us = start_us;
 	series_init(&out->series, start_us);
 	out->event = calloc(GATHER_EVENTS_MAX, sizeof(*out->event));
+	if (!out->event)
+		return command_failed(j->name, -ENOMEM);
 	if (command_digest_key(o, &j->file[0].header, &key))
 		out->tables = tables_new(&key, &tev);
-	rc = out->event ? input_read(j, &range, &ev, on_record, out) : -ENOMEM;
+	rc = input_read(j, &range, &ev, on_record, out);
 	write_counts(out);
 	tables_free(out->tables);
 	out->tables = NULL;

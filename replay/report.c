@@ -3,6 +3,7 @@
  * report: one page of HTML with everything in it. The page (replay/page/report.html) draws what
  * stands in it as JSON; this file gathers and writes that.
  */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -217,13 +218,14 @@ int command_report(const struct options *o)
 	for (size_t i = 0; i < in.journals; i++)
 		if (in.journal[i].file[0].header.wall_us < start_us)
 			start_us = in.journal[i].file[0].header.wall_us;
+	assert(in.journals > 0);
 	g = calloc(in.journals, sizeof(*g));
 	to = fopen(o->output, "we");
 	if (!g || !to)
 		rc = command_failed(o->output, -errno);
-	for (size_t i = 0; i < in.journals && !rc; i++)
+	for (size_t i = 0; g && i < in.journals && !rc; i++)
 		rc = gather_journal(o, &in.journal[i], start_us, &g[i]);
-	if (!rc)
+	if (g && to && !rc)
 		rc = write_page(to, o, &in, g);
 	if (to && fclose(to))
 		rc = command_failed(o->output, -errno);
