@@ -30,11 +30,13 @@ static void predecessor_drain(struct engine *e, struct group *g)
 
 void group_become_active(struct engine *e, struct group *g, const char *reason)
 {
-	struct term mine = {.number = g->term.number + 1, .node = e->cfg.node};
 	enum node_state from = g->state;
+	struct term mine = {.node = e->cfg.node};
 
 	if (g->role != ROLE_ACTIVE)
 		predecessor_drain(e, g);
+	/* Only now: what was drained may have been of a term not seen before. */
+	mine.number = g->term.number + 1;
 	g->tail_node = g->active;
 	g->active = e->cfg.node;
 	g->role = ROLE_ACTIVE;

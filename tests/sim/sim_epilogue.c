@@ -79,14 +79,17 @@ static void flushed_kernel(struct sim_world *w)
 			 now->puts - before.puts);
 }
 
-/* One change of the clients, after which the active sends a check. */
+/* Some changes of the clients (one alone may change nothing), after which the active sends a check.
+ */
 static void nudge(struct sim_world *w, uint32_t g)
 {
 	const struct sim_traffic_stats *t = sim_traffic_stats(w->traffic);
 	uint64_t before = t->opened + t->changed;
 
-	for (unsigned i = 0; i < 50 && t->opened + t->changed == before; i++)
+	for (unsigned i = 0; i < 50 && t->opened + t->changed < before + 5; i++)
 		sim_traffic_step(w->traffic, g, 1);
+	sim_trace(w, "nudged: %zu connections, %" PRIu64 " opened or changed", t->open,
+		  t->opened + t->changed - before);
 }
 
 static void divergence(struct sim_world *w)
