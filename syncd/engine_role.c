@@ -131,6 +131,14 @@ void group_follow(struct engine *e, struct group *g)
  * Active here and there: both stay, for an existing engine decides, but it is said aloud. Once the
  * other has given way and its term is the higher, this node takes the next one.
  */
+static bool is_active_here(struct engine *e, const struct group *g, uint16_t node)
+{
+	const struct peer *p = peers_by_node(e->peers, node);
+	const struct hello_group *hg = p ? peer_group(p, g->cfg.id) : NULL;
+
+	return hg && hg->role == ROLE_ACTIVE;
+}
+
 static void group_meet_other(struct engine *e, struct group *g, const struct peer *p,
 			     const struct hello_group *hg)
 {
@@ -141,6 +149,9 @@ static void group_meet_other(struct engine *e, struct group *g, const struct pee
 	if (term_compare(hg->term, g->term) <= 0)
 		return;
 	split_seen(e, g);
+	/* A standby of the other active knows its term: outbidding that would go on for ever. */
+	if (is_active_here(e, g, hg->term.node))
+		return;
 	group_take_term(e, g, (struct term){.number = hg->term.number + 1, .node = e->cfg.node});
 	g->check_due = true;
 	e->hello_now = true;

@@ -51,6 +51,7 @@ fuzz:
 build-fuzz: $(FUZZ_BIN)
 
 -include tests/sim/sim.mk
+-include docs/model/model.mk
 -include tests/drill/drill.mk
 -include tests/bench/bench.mk
 -include tests/rig/rig.mk
