@@ -319,7 +319,7 @@ static void handover_move(void *ctx, uint64_t tag, void *arg)
 		return;
 	sim_world_hold(w, h->from, h->group, false);
 	sim_world_hold(w, h->to, h->group, true);
-	w->quiet_until_us[h->group - 1] = in_us(w, 1500 * MS_US);
+	w->quiet_until_us[h->group - 1] = in_us(w, 700 * MS_US);
 }
 
 /* A person waits until the successor is equal before he asks for a handover. */

@@ -45,10 +45,8 @@ void queue_clear(struct queue *q)
 	*q = (struct queue){0};
 }
 
-struct note *note_new(const struct flow *f)
+static struct note *note_of(const uint8_t *bytes, int len)
 {
-	uint8_t buf[FLOW_MAX];
-	int len = flow_encode(f, buf);
 	struct note *note;
 
 	if (len < 0)
@@ -56,8 +54,22 @@ struct note *note_new(const struct flow *f)
 	note = calloc(1, sizeof *note + (size_t)len);
 	assert(note);
 	note->len = (size_t)len;
-	memcpy(note->bytes, buf, note->len);
+	memcpy(note->bytes, bytes, note->len);
 	return note;
+}
+
+struct note *note_new(const struct flow *f)
+{
+	uint8_t buf[FLOW_MAX];
+
+	return note_of(buf, flow_encode(f, buf));
+}
+
+struct note *note_new_key(const struct flow_key *k)
+{
+	uint8_t buf[FLOW_MAX];
+
+	return note_of(buf, flow_key_encode(k, buf));
 }
 
 struct sim_kernel *sim_kernel_new(struct sim_clock *clock, enum flow_kind kind, uint64_t seed,

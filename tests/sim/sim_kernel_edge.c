@@ -263,12 +263,19 @@ static int sink_do_submit(struct sink *base, enum sink_op op, const struct flow 
 
 	if (s->batch.n + s->results.n >= s->kernel->faults.backlog_max)
 		return -EAGAIN;
-	note = note_new(f);
+	note = op == SINK_DEL ? note_new_key(&f->key) : note_new(f);
 	if (!note)
 		return -EINVAL;
 	note->what = op;
 	note_push(&s->batch, note);
 	return 0;
+}
+
+static int read_note(const struct note *note, struct flow *f)
+{
+	*f = (struct flow){0};
+	return note->what == SINK_DEL ? flow_key_decode(note->bytes, note->len, &f->key)
+				      : flow_decode(note->bytes, note->len, f);
 }
 
 static int do_put(struct sim_sink *s, const struct flow *f)
@@ -334,7 +341,7 @@ static int sink_do_flush(struct sink *base, uint64_t now_us)
 
 	(void)now_us;
 	while ((note = note_pop(&s->batch))) {
-		int err = flow_decode(note->bytes, note->len, &f);
+		int err = read_note(note, &f);
 
 		note->err = err ? err : carry_out(s, (enum sink_op)note->what, &f);
 		note->at_us = ready;
@@ -363,7 +370,7 @@ static int sink_do_poll(struct sink *base, uint64_t now_us)
 		struct note *note = note_pop(&s->results);
 		struct flow f;
 
-		if (flow_decode(note->bytes, note->len, &f) == 0)
+		if (read_note(note, &f) == 0)
 			s->ev.on_result(s->ev.ctx, (enum sink_op)note->what, &f, note->err);
 		free(note);
 		done++;

@@ -29,6 +29,7 @@ void queue_clear(struct queue *q);
 
 /* NULL where the flow cannot be encoded. */
 struct note *note_new(const struct flow *f);
+struct note *note_new_key(const struct flow_key *k); /* of a delete, of which only the key counts */
 
 struct entry {
 	struct flow flow; /* borrows from bytes */

@@ -12,7 +12,7 @@
 #include "proto/flow_codec.h"
 
 #define TRAFFIC_US   (10 * MS_US)
-#define TOUCH_US     (250 * MS_US)
+#define TOUCH_US     (400 * MS_US)
 #define AGREE_US     (40 * S_US)
 #define HANDOVER_MAX (3 * S_US)
 
@@ -344,8 +344,8 @@ static void make_nodes(struct sim_world *w, const struct group_key *key, size_t 
 		.install = INSTALL_HOT,
 		.max_flows = 2000 + flows * 60,
 		.retain_bytes = (size_t)sim_rng_range(&w->rng, 20, 1000) * 1000,
-		.lease_s = (uint32_t)sim_rng_range(&w->rng, 4, 9),
-		.true_s = (uint32_t)sim_rng_range(&w->rng, 4, 6),
+		.lease_s = (uint32_t)sim_rng_range(&w->rng, 4, 8),
+		.true_s = (uint32_t)sim_rng_range(&w->rng, 4, 5),
 		.reconcile_s = (uint32_t)sim_rng_range(&w->rng, 2, 6),
 		.datagram_max = sim_rng_chance(&w->rng, 500) ? DATAGRAM_MAX : 1452,
 	};
