@@ -94,7 +94,7 @@ void ct_task_record(struct ct_task *t, const struct ct_timeouts *timeouts,
 		t->found = can_become(&r->flow, &t->flow) ? CT_STEP_UPDATE : CT_STEP_REPLACE;
 	} else if (t->step == CT_STEP_MEASURE && flow_key_equal(&r->flow.key, &t->flow.key)) {
 		t->expiry_s = ct_timeouts_of(timeouts, &r->flow);
-		t->found = r->timeout_s > t->expiry_s ? CT_STEP_EXPIRE : CT_STEP_DONE;
+		t->found = r->timeout_s != t->expiry_s ? CT_STEP_EXPIRE : CT_STEP_DONE;
 	}
 }
 

@@ -6,7 +6,7 @@
  *   PUT:     INSERT -> done | EEXIST, EBUSY: LOOK at the occupant
  *            LOOK   -> it is the same connection: UPDATE | another one: REPLACE
  *            UPDATE -> done | gone: INSERT | not changeable: REPLACE
- *   EXPIRY:  MEASURE -> less left than the true timeout: done | EXPIRE
+ *   EXPIRY:  MEASURE -> just the true timeout is left: done | EXPIRE
  *   others:  one step
  */
 #ifndef SYNCD_KERNEL_CT_STEP_H

@@ -70,7 +70,7 @@ enum sink_op {
 	SINK_RENEW,   /* set the lease's timeout again; -ENOENT tells that it is not there */
 	SINK_DEL,     /* -ENOENT is success */
 	SINK_LIBERAL, /* TCP on leaving active: no window tracking either way (field notes b) */
-	SINK_EXPIRY,  /* the state's true timeout, only where more is left (after promotion) */
+	SINK_EXPIRY,  /* the state's true timeout in place of what is left of a lease (promotion) */
 };
 
 struct sink_events {

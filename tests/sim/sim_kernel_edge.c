@@ -307,7 +307,7 @@ static int do_timeout(struct sim_sink *s, const struct flow *f, bool lease)
 		return -ENOENT;
 	if (lease)
 		e->expires_us = now + s->timeout.lease_us;
-	else if (e->expires_us > now + s->timeout.true_us)
+	else
 		e->expires_us = now + s->timeout.true_us;
 	return 0;
 }

@@ -409,7 +409,7 @@ START_TEST(test_kernel_leases_end)
 	ck_assert(!b->live);
 	submit(b, SINK_EXPIRY, 1);
 	b->sink->ops->flush(b->sink, 0);
-	(void)sim_clock_step(b->clock, 3 * S_US + 1000);
+	(void)sim_clock_step(b->clock, 4 * S_US);
 	sim_kernel_expire(b->kernel);
 	ck_assert_uint_eq(sim_kernel_count(b->kernel), 0);
 	box_free(b);
