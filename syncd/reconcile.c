@@ -48,6 +48,21 @@ static bool is_known(struct engine *e, struct group *g, const uint8_t *key, size
 		kernel_alike(e, bytes, len, f));
 }
 
+/*
+ * Something since the dump began says more than its record: a put, which sets SEEN, or a delete. A
+ * hold may have been open before (a takeover's tail), and so tell nothing of a live flow: one that
+ * was touched before the dump began is in it, and must be seen.
+ */
+static bool is_newer(const struct group *g, const uint8_t *key, size_t key_len)
+{
+	const uint8_t *kept;
+	size_t len;
+
+	return table_get(g->table, key, key_len, &kept, &len)
+		       ? table_bit_get(g->table, key, key_len, TABLE_SEEN)
+		       : table_touched(g->table, key, key_len);
+}
+
 static void on_dump_active(struct engine *e, struct group *g, const struct flow *f)
 {
 	uint8_t bytes[FLOW_MAX];
@@ -56,8 +71,7 @@ static void on_dump_active(struct engine *e, struct group *g, const struct flow 
 	int n = flow_encode(f, bytes);
 
 	if (n < 0 || flow_key_slice(bytes, (size_t)n, &key, &key_len) ||
-	    table_touched(g->table, key, key_len) || path_out_is_member(e, &f->key) ||
-	    table_bit_get(g->table, key, key_len, TABLE_SEEN)) /* put since the dump began */
+	    path_out_is_member(e, &f->key) || is_newer(g, key, key_len))
 		return;
 	/* Seen, and not changed: a put would say that it was touched here. */
 	if (table_get(g->table, key, key_len, &kept, &kept_len) && kept_len == (size_t)n &&

@@ -84,12 +84,13 @@ void lease_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *nex
 		s->running = false;
 		return;
 	}
-	if (!g->lease_next_us)
-		g->lease_next_us = e->now.mono_us + lease_us / 2;
 	if (!s->running && e->now.mono_us >= g->lease_next_us) {
+		/* What this node served until now has its own timeouts, which may be short. */
+		uint64_t over_us = lease_us / (g->lease_next_us ? 4 : 64);
+
 		sweep_start(g, s, SINK_RENEW);
 		g->lease_next_us = e->now.mono_us + lease_us / 2;
-		g->lease_slice_us = lease_us / 4 >> s->at.depth;
+		g->lease_slice_us = over_us >> s->at.depth;
 		g->lease_slice_next_us = e->now.mono_us;
 	}
 	if (s->running && e->now.mono_us >= g->lease_slice_next_us) {

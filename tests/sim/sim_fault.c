@@ -133,7 +133,8 @@ static void weather(struct sim_world *w)
 	uint32_t mess = (uint32_t)sim_rng_range(&w->rng, p->mess[0], p->mess[1]);
 	struct sim_net_faults f = {
 		.loss = (uint32_t)sim_rng_range(&w->rng, p->loss[0], p->loss[1]),
-		.burst = (uint32_t)sim_rng_below(&w->rng, 1 + p->loss[1] / 20u),
+		/* Nothing can be kept on a wire that is dead for a second while the role moves. */
+		.burst = p->kept ? 0 : (uint32_t)sim_rng_below(&w->rng, 1 + p->loss[1] / 20u),
 		.burst_max = (uint32_t)sim_rng_range(&w->rng, 1, 60),
 		.duplicate = mess,
 		.reorder = mess,

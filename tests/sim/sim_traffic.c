@@ -103,6 +103,7 @@ static bool find_home(struct sim_traffic *t, size_t i, bool *gone)
 	if (sim_kernel_get(kernel_of(t, c->home, &c->f), &c->f.key))
 		return true;
 	t->stats.lost++;
+	t->io.lost(t->io.ctx, (unsigned)c->home, &c->f);
 	forget(t, i);
 	*gone = true;
 	return false;

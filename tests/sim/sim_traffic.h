@@ -16,6 +16,8 @@ struct sim_traffic;
 struct sim_traffic_io {
 	uint32_t (*holders)(void *ctx, uint32_t group); /* bit per box */
 	struct sim_kernel *(*kernel)(void *ctx, unsigned box, enum flow_kind kind);
+	/* A connection is reset: this box does not know it. */
+	void (*lost)(void *ctx, unsigned box, const struct flow *f);
 	void *ctx;
 };
 

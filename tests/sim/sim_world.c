@@ -299,6 +299,17 @@ static struct sim_kernel *kernel_of(void *ctx, unsigned box, enum flow_kind kind
 	return sim_node_kernel(w->node[box], kind);
 }
 
+static void on_lost(void *ctx, unsigned box, const struct flow *f)
+{
+	struct sim_world *w = ctx;
+	char name[FLOW_TEXT_MAX];
+
+	if (w->verbose < 2)
+		return;
+	(void)flow_format(f, name);
+	sim_trace(w, "n%u resets %s", box + 1, name);
+}
+
 static void traffic_tick(void *ctx, uint64_t tag, void *arg)
 {
 	struct sim_world *w = ctx;
@@ -370,7 +381,8 @@ static void world_init(struct sim_world *w, struct group_key *key)
 	size_t flows = sim_rng_range(&w->rng, p->flows[0], p->flows[1]);
 	struct sim_net_io nio = {.deliver = deliver, .ctx = w};
 	struct sim_check_io cio = {.violation = on_violation, .ctx = w};
-	struct sim_traffic_io tio = {.holders = holders_of, .kernel = kernel_of, .ctx = w};
+	struct sim_traffic_io tio = {
+		.holders = holders_of, .kernel = kernel_of, .lost = on_lost, .ctx = w};
 	struct sim_check_config cc = {
 		.key = key,
 		.memory_max = ((size_t)1 << 20) + (2000 + flows * 60) * 1000,
