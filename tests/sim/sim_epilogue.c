@@ -113,15 +113,17 @@ static void divergence(struct sim_world *w)
 			 sent);
 }
 
-/* What has happened to connections so far, on the group's box: by clients, and by time. */
-static uint64_t happened(struct sim_world *w, uint32_t g)
+/* What has happened to connections so far, by clients and by time. */
+static uint64_t happened(struct sim_world *w)
 {
 	const struct sim_traffic_stats *t = sim_traffic_stats(w->traffic);
-	struct sim_node *holder = w->node[sim_world_holder(w, g)];
+	uint64_t sum = t->opened + t->changed + t->closed;
 
-	return t->opened + t->changed + t->closed +
-	       sim_kernel_stats(sim_node_kernel(holder, FLOW_CONNTRACK))->expired +
-	       sim_kernel_stats(sim_node_kernel(holder, FLOW_IPVS))->expired;
+	for (unsigned i = 0; i < w->nodes; i++)
+		for (unsigned k = 0; k < SIM_KINDS; k++)
+			sum += sim_kernel_stats(sim_node_kernel(w->node[i], (enum flow_kind)k))
+				       ->expired;
+	return sum;
 }
 
 /* A standby hears nothing for longer than its peers live, while little changes. */
@@ -141,7 +143,7 @@ static void missed_some(struct sim_world *w)
 			sim_net_cut(w->net, i, n);
 			sim_net_cut(w->net, n, i);
 		}
-	changes = happened(w, g);
+	changes = happened(w);
 	sim_world_pass(w, PEER_DEAD_US + 500 * MS_US);
 	sim_traffic_step(w->traffic, g, (unsigned)sim_rng_range(&w->rng, 1, 10));
 	sim_world_pass(w, 500 * MS_US);
@@ -149,7 +151,7 @@ static void missed_some(struct sim_world *w)
 	before = *now;
 	sim_world_wait_agreement(w, "a standby missed some changes", AGREE_US);
 	sent = now->range_puts - before.range_puts;
-	changes = happened(w, g) - changes;
+	changes = happened(w) - changes;
 	if (sent > (changes + 1) * LEAF_MOST)
 		sim_fail(w, n, "proportion",
 			 "%" PRIu64 " changes were missed, repair sent %" PRIu64 " flows", changes,
