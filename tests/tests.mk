@@ -37,7 +37,7 @@ check: all $(UNIT_BIN) $(REPLAY_BIN) $(NET_BIN)
 # In CI also the unit tests under the sanitizers (the simulation with a tenth of its seeds), and lint.
 .PHONY: check-asan
 check-asan:
-	@$(MAKE) V=asan check-unit
+	@$(MAKE) V=asan check-unit check-sim
 ifeq ($(CI)$(V),truerelease)
 check: check-asan lint
 endif

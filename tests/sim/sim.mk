@@ -21,6 +21,9 @@ $(B)/tests/sim_%_seeds: tests/sim/sim.mk
 	@chmod +x $@
 $(SIM_CHECK): | $(SIM)
 check: $(SIM_CHECK) $(SIM)
+.PHONY: check-sim
+check-sim: $(SIM_CHECK) $(SIM)
+	@tests/run-checks.sh $(SIM_CHECK)
 
 
 SEEDS   ?= 10000
