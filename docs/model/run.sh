@@ -1,11 +1,11 @@
 #!/bin/sh
 # run.sh DIR: checks docs/model/syncd.pml with spin(1), building in DIR. Each line is one set of
 # budgets, searched to the end; those that break a rule on purpose must fail, or the assertions hold
-# nothing. "deep" has all budgets at once, and is searched by bit state for a minute.
+# nothing. "deep" has all budgets at once, and is searched by bit state for a while.
 set -u
 model=$(cd "$(dirname "$0")" && pwd)/syncd.pml
 mkdir -p "$1" && cd "$1" || exit 1
-passed=0 failed=0
+passed=0 failed=0 limit=300
 
 # build "SPIN OPTIONS" "CC OPTIONS"
 build() {
@@ -22,7 +22,7 @@ check() {
     return
   fi
   # shellcheck disable=SC2086
-  timeout 90 ./pan -m400000 $5 >"$1.log" 2>&1
+  timeout "$limit" ./pan -m400000 $5 >"$1.log" 2>&1
   rc=$?
   errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' "$1.log" | tail -1)
   states=$(sed -n 's/ *\([0-9.e+]*\) states, stored.*/\1/p' "$1.log" | tail -1)
@@ -61,6 +61,7 @@ check broken-range 1 "-DBREAK_COMPLETE $(only 2 2 -DRESTARTS=1)" "$safe" ""
 check broken-term 1 "-DBREAK_TERM $(only 2 1 -DMOVES=1)" "$safe" ""
 check broken-dump 1 "-DBREAK_TOUCHED $(only 2 1 -DOVERRUNS=1)" "$safe" ""
 check broken-gap 1 "-DBREAK_GAP $(only 2 1 -DLOSSES=1)" "$safe" ""
+limit=45
 [ "${QUICK:-0}" = 1 ] || check deep 0 "" "-DSAFETY -DBITSTATE" "-w28"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
