@@ -427,7 +427,7 @@ int main(void)
 	tcase_add_test(cases, test_give_up);
 	tcase_add_loop_test(loop, test_loss, 0, sizeof(networks) / sizeof(networks[0]));
 	tcase_add_test(loop, test_cut);
-	tcase_set_timeout(loop, 120);
+	tcase_set_timeout(loop, 300);
 	suite_add_tcase(s, cases);
 	suite_add_tcase(s, loop);
 	sr = srunner_create(s);

@@ -498,13 +498,13 @@ int main(void)
 
 	tcase_add_test(cost, test_one_percent_of_200k);
 	tcase_add_test(cost, test_ten_of_a_million);
-	tcase_set_timeout(cost, 120);
+	tcase_set_timeout(cost, 300);
 	tcase_add_test(loop, test_random_differences);
 	tcase_add_test(loop, test_under_churn);
 	tcase_add_test(loop, test_with_losses);
 	tcase_add_test(loop, test_incomplete_is_not_hammered);
 	tcase_add_test(loop, test_late_second_joiner);
-	tcase_set_timeout(loop, 120);
+	tcase_set_timeout(loop, 300);
 	tcase_add_test(server, test_server_answers_once);
 	tcase_add_test(server, test_server_streams_in_turn);
 	tcase_add_test(server, test_server_is_bounded);

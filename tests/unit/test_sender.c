@@ -517,7 +517,7 @@ int main(void)
 	tcase_add_checked_fixture(loop, setup, teardown);
 	tcase_add_test(loop, test_one_of_four_paused);
 	tcase_add_test(loop, test_slow_one);
-	tcase_set_timeout(loop, 60);
+	tcase_set_timeout(loop, 300);
 	suite_add_tcase(suite, keep);
 	suite_add_tcase(suite, window);
 	suite_add_tcase(suite, loop);
