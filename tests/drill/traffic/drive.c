@@ -7,7 +7,7 @@
  *   fault [NS]        something breaks now, or did at NS; answers the time (CLOCK_MONOTONIC)
  *   healed [NS]       it is whole again (since NS)
  *   hang MS           how long a flow may make no progress
- *   demand excess_ms=X | newborn_ms=X | apart_udp=N
+ *   demand excess_ms=X | newborn_ms=X
  *   report OUT META PROBLEMS   writes OUT; META and PROBLEMS are files
  * and ends at the end of its input. */
 #include "tests/drill/traffic/fleet.h"
@@ -174,8 +174,7 @@ static int do_report(struct drive *d, char *args)
 static int do_demand(struct drive *d, const char *args)
 {
 	if (sscanf(args, "excess_ms=%lf", &d->demand.excess_ms) == 1 ||
-	    sscanf(args, "newborn_ms=%lf", &d->demand.newborn_ms) == 1 ||
-	    sscanf(args, "apart_udp=%lf", &d->demand.apart_udp) == 1)
+	    sscanf(args, "newborn_ms=%lf", &d->demand.newborn_ms) == 1)
 		return 0;
 	return -EINVAL;
 }
@@ -256,7 +255,7 @@ static bool take_commands(struct drive *d)
 
 int main(int argc, char **argv)
 {
-	static struct drive d = {.demand = {.excess_ms = -1, .newborn_ms = -1, .apart_udp = -1}};
+	static struct drive d = {.demand = {.excess_ms = -1, .newborn_ms = -1}};
 	uint64_t checked_ns = 0;
 
 	if (argc != 2 || fleet_init(&d.fleet, strtoull(argv[1], NULL, 0)) < 0) {

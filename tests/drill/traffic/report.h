@@ -11,9 +11,6 @@
 struct report_demand {
 	double excess_ms;  /* p99 stall of synced flows above that of control flows */
 	double newborn_ms; /* churn: how young a flow may be lost over a fault */
-	double apart_udp;  /* how many UDP flows that were born after the first fault may be moved;
-			    * the number of them is in the report, negative: none may, and it is not
-			    */
 };
 
 /* Writes {META, the flows' members, "problems", "pass"} to out. meta: JSON members, each ended by a
