@@ -6,7 +6,7 @@
 
 #include "tests/drill/traffic/flow.h"
 
-#define FLEET_MAX_GROUPS  64
+#define FLEET_MAX_GROUPS  128
 #define FLEET_MAX_OUTAGES 64
 
 /* From a fault until service was back (the addresses had moved); end 0: not yet. */
