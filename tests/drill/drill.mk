@@ -4,17 +4,14 @@ SYNC ?= syncd
 IPVS ?= auto
 DRILL_DIR  := tests/drill
 DRILL_BIN  := $(patsubst %,$(B)/drill/%,drive serve watch)
-DRILL_LIB  := $(patsubst %,$(B)/$(DRILL_DIR)/traffic/%.o,content netns)
+DRILL_OBJ  := $(B)/obj/$(DRILL_DIR)/traffic
+DRILL_LIB  := $(DRILL_OBJ)/content.o $(DRILL_OBJ)/netns.o
 
-# Of its own: traffic needs none of the generated code.
-$(B)/$(DRILL_DIR)/%.o: $(DRILL_DIR)/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(B)/drill/%: $(B)/$(DRILL_DIR)/traffic/%.o $(DRILL_LIB)
+$(B)/drill/%: $(DRILL_OBJ)/%.o $(DRILL_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^
-$(B)/drill/drive: $(patsubst %,$(B)/$(DRILL_DIR)/traffic/%.o,heap flow fleet report)
-.PRECIOUS: $(B)/$(DRILL_DIR)/traffic/%.o
+$(B)/drill/drive: $(patsubst %,$(DRILL_OBJ)/%.o,heap flow fleet report)
+.PRECIOUS: $(DRILL_OBJ)/%.o
 
 .PHONY: drill drill-list
 drill: all $(DRILL_BIN)
