@@ -12,6 +12,9 @@ for node in lb-a lb-b; do
 done
 addresses_of shop
 wait_owner lb-b 30 "${ADDRESSES[@]}"
+# lb-a had them for a moment: masquerade would take one of them for a connection of the other group.
+lacks() { ! in_box "$1" ip -o addr show | grep -qF " $2/"; }
+for addr in "${ADDRESSES[@]}"; do until_true 30 "lb-a to give $addr up" lacks lb-a "$addr"; done
 addresses_of web
 wait_owner lb-a 30 "${ADDRESSES[@]}"
 FLOWS_SCALE=60
