@@ -45,6 +45,7 @@ struct hello_group {
 	uint64_t fingerprint;
 	uint64_t flows;
 	uint64_t final_counter;
+	bool split;
 };
 
 struct hello_echo {

@@ -99,6 +99,8 @@ static bool take_group_field(const struct wire_field *f, void *message)
 		return take_u64(f, &g->flows);
 	case GROUP_FINAL:
 		return take_u64(f, &g->final_counter);
+	case GROUP_SPLIT:
+		return take_bool(f, &g->split);
 	}
 	return true;
 }

@@ -96,6 +96,7 @@ struct group {
 	uint64_t split_us;	/* two actives seen at; 0: none */
 	uint64_t heal_until_us; /* after losing a split: own flows are offered */
 	uint64_t *closed;	/* split.c's memory of what ended */
+	uint64_t own_term;	/* that this node took last; 0: none */
 	uint16_t term_epoch;	/* of the table when this node last took over; 0: never */
 };
 

@@ -57,6 +57,7 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 	}
 	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
 	g->term_epoch = table_epoch(g->table);
+	g->own_term = g->term.number;
 	g->committing = g->cfg.install == INSTALL_TAKEOVER && table_kernel_all(g->table) == 0;
 	path_kernel_listen(e);
 	for (int k = 0; k < 2; k++)
@@ -120,6 +121,9 @@ void group_follow(struct engine *e, struct group *g)
 		}
 		return;
 	}
+	/* The winner knows that it was a split, where this node gave way before it had heard. */
+	if (peer_group(p, g->cfg.id)->split && g->own_term && g->own_term + 1 == t.number)
+		split_lost(e, g);
 	if (g->active == p->node && term_compare(t, g->term) == 0)
 		return;
 	group_take_term(e, g, t);

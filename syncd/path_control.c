@@ -204,6 +204,7 @@ static void hello_fill_group(struct engine *e, struct group *g, struct hello_gro
 		.fingerprint = g->cfg.fingerprint,
 		.flows = table_count(g->table),
 		.final_counter = g->final_counter,
+		.split = g->role == ROLE_ACTIVE && g->split_us,
 	};
 }
 
