@@ -74,7 +74,8 @@ $(BPF_SKEL): syncd/kernel/ipvs.bpf.c syncd/kernel/ipvs_bpf.h
 	@mkdir -p $(@D)
 	$(BPF_CLANG) -std=gnu17 -O2 -g -Wall -target bpf -I. -D__TARGET_ARCH_$(BPF_ARCH) \
 		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $(GEN)/ipvs.bpf.o $<
-	$(BPF_TOOL) gen skeleton $(GEN)/ipvs.bpf.o name ipvs_bpf >$@.new
+	@{ echo '/* NOLINTBEGIN: generated */'; $(BPF_TOOL) gen skeleton $(GEN)/ipvs.bpf.o name ipvs_bpf && \
+		echo '/* NOLINTEND */'; } >$@.new
 	@mv $@.new $@
 
 # ---- generated code -----------------------------------------------------------------------------

@@ -4,9 +4,14 @@ DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-
 	libnetfilter-conntrack-dev libsodium-dev libev-dev libjansson-dev \
 	libxxhash-dev libzstd-dev libpcap-dev libbpf-dev libmicrohttpd-dev libcap-ng-dev libseccomp-dev \
 	libsystemd-dev libnftables-dev clang bpftool check keepalived conntrackd conntrack nftables iproute2 procps python3-minimal
-DEPS_DEV := clang-format clang-tidy cppcheck shellcheck llvm libclang-rt-14-dev \
-	ipvsadm jq tshark tcpdump chromium pacemaker prometheus qemu-system-x86 busybox-static \
+DEPS_LINT := clang-format clang-tidy cppcheck shellcheck jq
+DEPS_DEV := $(DEPS_LINT) llvm libclang-rt-14-dev \
+	ipvsadm tshark tcpdump chromium pacemaker prometheus qemu-system-x86 busybox-static \
 	spin linux-perf valgrind universal-ctags groff mandoc dpkg-dev
+
+ifeq ($(CI),true) # there `make check` lints too
+DEPS += $(DEPS_LINT)
+endif
 
 # The README's commands install what is missing themselves, before flags.mk asks pkg-config. On standard
 # error, since what $(shell) prints on standard output would be read as a rule.
