@@ -30,6 +30,8 @@ install: all
 	  sed 's|/usr/local/libexec/syncd|$(LIBEXECDIR)|g' $$sample \
 	    >$(DESTDIR)$(DOCDIR)/keepalived/$${sample##*/} || exit 1; done
 	install -m 644 README.md NEWS docs/*.md docs/report.png docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
+	install -d -m 755 $(DESTDIR)$(DOCDIR)/wireshark
+	install -m 644 docs/wireshark/* $(DESTDIR)$(DOCDIR)/wireshark
 	for page in docs/man/*.[1-8]; do \
 	  install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 
