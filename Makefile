@@ -11,6 +11,7 @@ PKG     := pkg-config
 Q       := $(if $(VERBOSE),,@)# VERBOSE=1 shows the commands
 
 .DEFAULT_GOAL := all
+.SECONDARY: # objects are kept
 include mk/deps.mk
 include mk/flags.mk
 
@@ -50,13 +51,16 @@ $(LIB_REPLAY): $(call obj,$(REPLAY_SRC))
 	@$(AR) rcs $@ $^
 
 $(B)/syncd: $(call obj,syncd/main.c) $(LIBS_ALL)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/obj/replay/assets.o: $(wildcard replay/page/* replay/vendor/*/*)
 $(B)/sync-replay: LDLIBS += -lpcap
 $(B)/sync-replay: $(call obj,replay/main.c) $(LIB_REPLAY) $(LIB_PARTS) $(LIB_PROTO)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- the BPF program of the bpf source; left out, and so said, where clang or bpftool is missing ----
 BPF_CLANG := $(shell command -v clang 2>/dev/null)
@@ -72,7 +76,8 @@ $(info syncd: without clang and bpftool the bpf back end of IPVS is left out)
 endif
 $(BPF_SKEL): syncd/kernel/ipvs.bpf.c syncd/kernel/ipvs_bpf.h
 	@mkdir -p $(@D)
-	$(BPF_CLANG) -std=gnu17 -O2 -g -Wall -target bpf -I. -D__TARGET_ARCH_$(BPF_ARCH) \
+	@echo "  BPF     $<"
+	$(Q)$(BPF_CLANG) -std=gnu17 -O2 -g -Wall -target bpf -I. -D__TARGET_ARCH_$(BPF_ARCH) \
 		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $(GEN)/ipvs.bpf.o $<
 	@{ echo '/* NOLINTBEGIN: generated */'; $(BPF_TOOL) gen skeleton $(GEN)/ipvs.bpf.o name ipvs_bpf && \
 		echo '/* NOLINTEND */'; } >$@.new
@@ -81,10 +86,10 @@ $(BPF_SKEL): syncd/kernel/ipvs.bpf.c syncd/kernel/ipvs_bpf.h
 # ---- generated code -----------------------------------------------------------------------------
 $(PB_SRC) $(PB_HDR) &: proto/sync.proto
 	@mkdir -p $(@D)
-	protoc-c --c_out=$(GEN) $<
+	$(Q)protoc-c --c_out=$(GEN) $<
 $(B)/obj/gen/sync.pb-c.o: $(PB_SRC)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_GEN) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_GEN) -c -o $@ $<
 
 $(B)/obj/%.o: %.c | $(PB_HDR)
 	@mkdir -p $(@D)

@@ -14,17 +14,20 @@ TEST_LIB := $(B)/libtest.a
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC))
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
 $(B)/tests/%: $(B)/obj/tests/net/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
 build/fuzz/tests/%: build/fuzz/obj/tests/fuzz/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(B)/tests/replay_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-.PRECIOUS: $(B)/obj/tests/unit/%.o $(B)/obj/tests/net/%.o $(B)/obj/tests/fuzz/%.o
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: check check-unit check-net fuzz
 check-unit: all $(UNIT_BIN) $(REPLAY_BIN)

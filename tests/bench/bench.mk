@@ -6,8 +6,8 @@ BENCH_SH  := $(wildcard tests/bench/bench_*.sh)
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/bench.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
-.PRECIOUS: $(B)/obj/tests/bench/%.o
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
 
 .PHONY: bench
 bench: all $(BENCH_BIN)

@@ -9,9 +9,9 @@ DRILL_LIB  := $(DRILL_OBJ)/content.o $(DRILL_OBJ)/netns.o
 
 $(B)/drill/%: $(DRILL_OBJ)/%.o $(DRILL_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 $(B)/drill/drive: $(patsubst %,$(DRILL_OBJ)/%.o,heap flow fleet report)
-.PRECIOUS: $(DRILL_OBJ)/%.o
 
 .PHONY: drill drill-list
 drill: all $(DRILL_BIN)

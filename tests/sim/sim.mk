@@ -5,10 +5,12 @@ SIM     := $(B)/sim
 
 $(LIB_SIM): $(call obj,$(SIM_SRC))
 $(SIM): $(call obj,tests/sim/sim_main.c) $(LIB_SIM) $(TEST_LIB) $(LIBS_ALL)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/test_sim: $(B)/obj/tests/unit/test_sim.o $(LIB_SIM) $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
 
 # Sanitizers take ten times as long.
 SIM_SEEDS_release := 2000
