@@ -58,7 +58,7 @@ $(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/obj/replay/assets.o: $(wildcard replay/page/* replay/vendor/*/*)
 $(B)/sync-replay: LDLIBS += -lpcap
-$(B)/sync-replay: $(call obj,replay/main.c) $(LIB_REPLAY) $(LIB_PARTS) $(LIB_PROTO)
+$(B)/sync-replay: $(call obj,replay/main.c) $(LIB_REPLAY) $(LIBS_ALL)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -60,6 +60,9 @@ struct hello_item {
 	uint64_t hash;
 };
 
+/* The item of a node on a desk; sync-replay plays a journal to nobody who does not say it. */
+#define REHEARSAL_ITEM "rehearsal"
+
 struct hello {
 	uint64_t sent_us;
 	char name[NODE_NAME_MAX];

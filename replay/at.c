@@ -56,6 +56,7 @@ static int print_state(const struct options *o, const struct input_journal *j,
 		(void)table_walk(p.g->table, (struct hash_range){0, 0}, print_flow, &p);
 		if (!p.g->exact)
 			rc = EXIT_FINDINGS;
+		(void)fflush(stdout); /* both often go to one place */
 		(void)fprintf(stderr,
 			      "%s at %s: group %u %s, %zu flows, %" PRIu64
 			      " shown, stream %u:%" PRIu64 ", %s; read from segment %u on, %" PRIu64

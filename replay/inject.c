@@ -1,43 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * inject: puts a journal's flows into the kernel of the present network namespace, as a standby's
- * sink would: the table as it was at --from, then what follows until --until, at the journal's own
- * pace or another. With --dry-run into a namespace of its own, which says what a kernel would
- * refuse, and why. The one place here that knows a kernel: it uses the daemon's conntrack sink.
+ * inject: plays a node's journal to a target (inject.h): the table as it was at --from, then what
+ * follows until --until, at the journal's own pace or another.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <nftables/libnftables.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "proto/flow_codec.h"
+#include "replay/inject.h"
 #include "replay/state.h"
-#include "replay/text.h"
-#include "syncd/kernel/ct_sink.h"
-
-enum { SHOWN_MAX = 100, WAIT_MS = 100, REASONS = 16 };
 
 struct inject {
 	const struct options *o;
-	struct sink *sink;
+	struct injector *to;
 	struct tables *tables; /* that records are read through */
 	struct when from, until;
 	uint64_t start_us;	    /* journal's beginning */
 	uint64_t first_us, mono_us; /* the first record played, and when that was */
-	uint64_t ops, puts, dels, refused, skipped;
-	struct {
-		int err;
-		uint64_t n;
-	} reason[REASONS];
-	bool failed;
+	uint64_t ops;
 };
 
-static uint64_t now_us(void)
+uint64_t inject_now_us(void)
 {
 	struct timespec t;
 
@@ -45,85 +31,33 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * S_US + (uint64_t)t.tv_nsec / 1000;
 }
 
-static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
-{
-	struct inject *in = ctx;
-	char text[FLOW_TEXT_MAX];
-
-	if (!err)
-		return;
-	for (size_t i = 0; i < REASONS; i++) {
-		if (in->reason[i].n && in->reason[i].err != err)
-			continue;
-		in->reason[i].err = err;
-		in->reason[i].n++;
-		break;
-	}
-	if (in->refused++ >= SHOWN_MAX)
-		return;
-	(void)flow_format(f, text);
-	(void)printf("refused %s %s: %s\n", op == SINK_DEL ? "delete" : "put", text,
-		     strerror(-err));
-}
-
-/* Sends what is batched and waits until all of it has its result. */
-static void settle(struct inject *in)
-{
-	struct pollfd p = {.fd = in->sink->ops->fd(in->sink), .events = POLLIN};
-
-	while (in->sink->ops->pending(in->sink) > 0 && !in->failed) {
-		int err = in->sink->ops->flush(in->sink, now_us());
-
-		if (err < 0 && err != -EAGAIN)
-			in->failed = true;
-		(void)poll(&p, 1, WAIT_MS);
-		if (in->sink->ops->poll(in->sink, now_us()) < 0)
-			in->failed = true;
-	}
-}
-
 static void wait_until(struct inject *in, uint64_t at_us)
 {
-	uint64_t now = now_us();
-
-	if (at_us <= now)
-		return;
-	settle(in);
-	now = now_us();
-	if (at_us > now)
-		(void)nanosleep(&(struct timespec){.tv_sec = (time_t)((at_us - now) / S_US),
-						   .tv_nsec = (long)((at_us - now) % S_US * 1000)},
-				NULL);
+	if (at_us > inject_now_us())
+		in->to->ops->wait(in->to, at_us);
 }
 
-static void submit(struct inject *in, enum sink_op op, const struct flow *f)
+static void submit(struct inject *in, bool put, const struct flow *f)
 {
-	if (f->key.kind != FLOW_CONNTRACK) {
-		in->skipped++; /* IPVS services are not this tool's to make */
-		return;
-	}
 	if (!in->mono_us)
-		in->mono_us = now_us();
+		in->mono_us = inject_now_us();
 	if (in->o->pps)
 		wait_until(in, in->mono_us + in->ops * S_US / in->o->pps);
-	while (in->sink->ops->submit(in->sink, op, f) == -EAGAIN && !in->failed)
-		settle(in);
 	in->ops++;
-	in->puts += op == SINK_PUT;
-	in->dels += op == SINK_DEL;
+	in->to->ops->submit(in->to, put, f);
 	if (in->o->one_at_a_time)
-		settle(in);
+		in->to->ops->settle(in->to);
 }
 
-static int install_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len)
+static int submit_present(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len)
 {
 	struct inject *in = ctx;
 	struct flow f;
 
 	(void)hash;
 	if (flow_decode(bytes, len, &f) == 0 && filter_key(&in->o->filter, &f.key))
-		submit(in, SINK_PUT, &f);
-	return in->failed;
+		submit(in, true, &f);
+	return in->to->failed;
 }
 
 static void on_piece(void *ctx, const struct journal_record *r, const struct data_info *info,
@@ -132,11 +66,12 @@ static void on_piece(void *ctx, const struct journal_record *r, const struct dat
 	struct inject *in = ctx;
 	struct flow f = {0};
 
-	if (r->type == JOURNAL_KEYFRAME || !filter_group(&in->o->filter, info->group) ||
+	if (r->type == JOURNAL_KEYFRAME || in->to->failed ||
+	    !filter_group(&in->o->filter, info->group) ||
 	    (put ? flow_decode(bytes, len, &f) : flow_key_decode(bytes, len, &f.key)) ||
 	    !filter_key(&in->o->filter, &f.key))
 		return;
-	submit(in, put ? SINK_PUT : SINK_DEL, &f);
+	submit(in, put, &f);
 }
 
 static int play(void *ctx, const struct journal_record *r)
@@ -145,11 +80,11 @@ static int play(void *ctx, const struct journal_record *r)
 
 	if (in->from.kind && !when_is_after(&in->from, r, in->start_us))
 		return 0; /* in the table that was put in first */
-	if (when_is_after(&in->until, r, in->start_us) || in->failed)
+	if (when_is_after(&in->until, r, in->start_us) || in->to->failed)
 		return 1;
 	if (!in->first_us) {
 		in->first_us = r->wall_us;
-		in->mono_us = now_us();
+		in->mono_us = inject_now_us();
 	}
 	if (!in->o->top_speed && !in->o->pps && r->wall_us > in->first_us)
 		wait_until(in, in->mono_us + (uint64_t)((double)(r->wall_us - in->first_us) /
@@ -158,38 +93,24 @@ static int play(void *ctx, const struct journal_record *r)
 	return 0;
 }
 
-/* A namespace with the NAT hooks that a balancer has. */
-static int enter_own_namespace(void)
+/* The table at --from, where there is one. *first: the segment to go on with. */
+static int submit_table(struct inject *in, const struct input_journal *j, size_t *first)
 {
-	static const char rules[] =
-		"table inet nat { chain pre { type nat hook prerouting priority dstnat; }; "
-		"chain post { type nat hook postrouting priority srcnat; }; }";
-	struct nft_ctx *nft;
+	const struct tables_group *g;
+	struct state s = {0};
 	int rc;
 
-	if (unshare(CLONE_NEWNET) < 0)
-		return -errno;
-	nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!nft)
-		return -ENOMEM;
-	(void)nft_ctx_buffer_error(nft);
-	rc = nft_run_cmd_from_buffer(nft, rules) ? -EPROTONOSUPPORT : 0;
-	nft_ctx_free(nft);
+	if (!in->from.kind)
+		return 0;
+	rc = state_load(in->o, j, &in->from, NULL, &s);
+	for (size_t i = 0; !rc && (g = tables_at(s.tables, i)) != NULL; i++)
+		if (filter_group(&in->o->filter, g->id))
+			(void)table_walk(g->table, (struct hash_range){0, 0}, submit_present, in);
+	*first = s.first;
+	state_fini(&s);
+	in->mono_us = 0;
+	in->ops = 0;
 	return rc;
-}
-
-static int open_kernel(struct inject *in)
-{
-	const struct sink_events ev = {.on_result = on_result, .ctx = in};
-	struct ct_config c;
-	int err = in->o->dry_run ? enter_own_namespace() : 0;
-
-	ct_config_init(&c);
-	err = err ? err : ct_sink_open(&c, &ev, &in->sink);
-	if (err)
-		(void)fprintf(stderr, "sync-replay: conntrack%s: %s\n",
-			      in->o->dry_run ? " in a namespace of its own" : "", strerror(-err));
-	return err ? EXIT_UNREADABLE : 0;
 }
 
 static int run(struct inject *in, const struct input_journal *j)
@@ -197,45 +118,33 @@ static int run(struct inject *in, const struct input_journal *j)
 	const struct tables_events tev = {.piece = on_piece, .ctx = in};
 	const struct input_events ev = {0};
 	struct input_range range = {0};
-	struct state s = {0};
-	const struct tables_group *g;
-	int rc = 0;
+	int rc = submit_table(in, j, &range.first);
 
+	if (rc)
+		return rc;
 	in->tables = tables_new(NULL, &tev);
 	if (!in->tables)
 		return command_failed(j->name, -ENOMEM);
-	if (in->from.kind) {
-		rc = state_load(in->o, j, &in->from, NULL, &s);
-		for (size_t i = 0; !rc && (g = tables_at(s.tables, i)) != NULL; i++)
-			if (filter_group(&in->o->filter, g->id))
-				(void)table_walk(g->table, (struct hash_range){0, 0}, install_flow,
-						 in);
-		settle(in);
-		range.first = s.first;
-		state_fini(&s);
-		in->mono_us = 0;
-		in->ops = 0;
-	}
-	if (!rc)
-		rc = input_read(j, &range, &ev, play, in);
-	settle(in);
+	in->to->ops->begin(in->to);
+	rc = input_read(j, &range, &ev, play, in);
+	in->to->ops->settle(in->to);
 	tables_free(in->tables);
 	return rc < 0 ? command_failed(j->name, rc) : 0;
 }
 
-static int summary(const struct inject *in)
+static int summary(struct inject *in)
 {
+	const struct injector_stats *st = &in->to->stats;
+
 	(void)printf("%s%" PRIu64 " put, %" PRIu64 " deleted, %" PRIu64 " refused",
-		     in->o->dry_run ? "dry run: " : "", in->puts, in->dels, in->refused);
-	if (in->skipped)
-		(void)printf(", %" PRIu64 " of IPVS left out", in->skipped);
-	for (size_t i = 0; i < REASONS && in->reason[i].n; i++)
-		(void)printf("%s%s: %" PRIu64, i ? ", " : " (", strerror(-in->reason[i].err),
-			     in->reason[i].n);
-	(void)puts(in->reason[0].n ? ")" : "");
-	if (in->failed)
-		return command_failed("the kernel", -EIO);
-	return in->refused ? EXIT_FINDINGS : EXIT_CONSISTENT;
+		     in->o->dry_run ? "dry run: " : "", st->puts, st->dels, st->refused);
+	for (size_t i = 0; i < REASONS_MAX && st->reason[i].n; i++)
+		(void)printf("%s%s: %" PRIu64, i ? ", " : " (", strerror(-st->reason[i].err),
+			     st->reason[i].n);
+	(void)fputs(st->reason[0].n ? ")" : "", stdout);
+	if (st->skipped)
+		(void)printf(", %" PRIu64 " left out", st->skipped);
+	return in->to->ops->finish(in->to);
 }
 
 int command_inject(const struct options *o)
@@ -250,12 +159,16 @@ int command_inject(const struct options *o)
 		(void)fputs("sync-replay: inject plays one node's journal\n", stderr);
 		rc = EXIT_WRONG_USE;
 	}
+	if (o->into && o->dry_run) {
+		(void)fputs("sync-replay: --dry-run asks a kernel, --into a group\n", stderr);
+		rc = EXIT_WRONG_USE;
+	}
 	in.start_us = input.journal[0].file[0].header.wall_us;
-	rc = rc ? rc : open_kernel(&in);
+	rc = rc ? rc : o->into ? inject_node_open(o, &in.to) : inject_kernel_open(o, &in.to);
 	rc = rc ? rc : run(&in, &input.journal[0]);
 	rc = rc ? rc : summary(&in);
-	if (in.sink)
-		in.sink->ops->free(in.sink);
+	if (in.to)
+		in.to->ops->free(in.to);
 	input_free(&input);
 	return rc;
 }

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{"diff", command_diff, "JOURNAL JOURNAL [TIME]", "two nodes' tables, flow by flow"},
 	{"lag", command_lag, "JOURNAL JOURNAL", "from sent to applied, by quantiles"},
 	{"stats", command_stats, "JOURNAL...", "how much of what"},
-	{"inject", command_inject, "JOURNAL", "put its flows into this namespace's kernel"},
+	{"inject", command_inject, "JOURNAL", "put its flows into this kernel, or a group"},
 	{"export", command_export, "-o FILE JOURNAL...", "its datagrams as a capture (pcapng)"},
 	{"report", command_report, "-o PAGE JOURNAL...", "all of it on one page of HTML"},
 };
@@ -40,7 +40,8 @@ static int usage(FILE *to)
 		    "filters: --from TIME --until TIME --group ID --node ID --op put|del|TYPE\n"
 		    "         --kind conntrack|ipvs --proto NAME --addr PREFIX --port PORT\n"
 		    "TIME is 2026-11-22T03:15:00, @EPOCH, +SECONDS from the start, or #COUNTER\n"
-		    "inject: --dry-run --speed FACTOR --pps N --topspeed --one-at-a-time\n"
+		    "inject: --into CONFIG --dry-run --speed FACTOR --pps N --topspeed "
+		    "--one-at-a-time\n"
 		    "exit codes: 0 consistent, 1 findings, 2 usage, 3 unreadable\n",
 		    to);
 	return to == stdout ? EXIT_CONSISTENT : EXIT_WRONG_USE;

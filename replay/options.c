@@ -30,6 +30,7 @@ enum {
 	OPT_TOPSPEED,
 	OPT_ONE,
 	OPT_UDP_PORT,
+	OPT_INTO,
 };
 
 static const struct option long_options[] = {
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
 	{"topspeed", no_argument, NULL, OPT_TOPSPEED},
 	{"one-at-a-time", no_argument, NULL, OPT_ONE},
 	{"udp-port", required_argument, NULL, OPT_UDP_PORT},
+	{"into", required_argument, NULL, OPT_INTO},
 	{"key", required_argument, NULL, 'k'},
 	{"output", required_argument, NULL, 'o'},
 	{"follow", no_argument, NULL, 'f'},
@@ -271,6 +273,9 @@ static int take(int opt, struct options *o)
 		rc = number(optarg, 65535, &n);
 		o->port = (uint32_t)n;
 		return rc;
+	case OPT_INTO:
+		o->into = optarg;
+		return 0;
 	case 'k':
 		o->key_path = optarg;
 		return 0;

@@ -29,6 +29,7 @@ struct filter {
 struct options {
 	struct filter filter;
 	const char *key_path, *output;
+	const char *into; /* configuration of the node to inject as */
 	struct group_key key;
 	bool has_key;
 	bool json, follow, quiet, verbose;

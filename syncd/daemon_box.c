@@ -80,6 +80,9 @@ static void tell_items(struct daemon *d)
 {
 	size_t n = drift_add(d->item, 0, "filter", config_filter_fingerprint(d->cfg));
 
+	/* First, so that it is never what there is no room for. */
+	if (d->cfg->top.rehearsal)
+		n = drift_add(d->item, n, REHEARSAL_ITEM, 1);
 	if (d->rules_known)
 		n = drift_add(d->item, n, "nat rules", d->rules.nat);
 	n = drift_add_settings(d->item, n);

@@ -47,6 +47,8 @@ static void name_fixed(const struct config *now, const struct config *wanted, js
 		{"control_group", now->top.control_group, wanted->top.control_group,
 		 sizeof(now->top.control_group)},
 		{"insecure", &now->top.insecure, &wanted->top.insecure, sizeof(now->top.insecure)},
+		{"rehearsal", &now->top.rehearsal, &wanted->top.rehearsal,
+		 sizeof(now->top.rehearsal)},
 		{"sync mode", &now->sync.mode, &wanted->sync.mode, sizeof(now->sync.mode)},
 		{"conntrack", &now->conntrack, &wanted->conntrack, sizeof(now->conntrack)},
 		{"ipvs", &now->ipvs, &wanted->ipvs, sizeof(now->ipvs)},

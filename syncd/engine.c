@@ -402,6 +402,11 @@ const struct sender_stats *engine_sender_stats(const struct engine *e)
 	return sender_stats(e->sender);
 }
 
+bool engine_all_installed(const struct engine *e)
+{
+	return sender_installed_everywhere(e->sender) == sender_last(e->sender);
+}
+
 const struct engine_counters *engine_counters(const struct engine *e)
 {
 	return &e->counters;

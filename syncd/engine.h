@@ -162,6 +162,9 @@ struct peers *engine_peers(struct engine *e);
 const struct table *engine_table(const struct engine *e, uint32_t group);
 const struct sender_stats *engine_sender_stats(const struct engine *e);
 
+/* True where all that was sent is in the kernels of the receivers that have a vote. */
+bool engine_all_installed(const struct engine *e);
+
 struct engine_counters {
 	uint64_t datagrams, bytes, malformed, bad_version, unknown_key, bad_tag, replayed, unproven;
 	uint64_t events, overruns, dumps, dump_failures, reinstalled;

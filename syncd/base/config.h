@@ -173,6 +173,7 @@ struct config_top {
 	char runtime_dir[CONFIG_PATH_MAX], state_dir[CONFIG_PATH_MAX];
 	char control_group[CONFIG_WORD_MAX]; /* unix group that may use the socket besides root */
 	bool insecure;
+	bool rehearsal; /* a desk: `sync-replay inject --into` may be its active node */
 };
 
 struct config {

@@ -35,6 +35,7 @@ static const struct config_option top_options[] = {
 	{"state_dir", WORD(config_top, state_dir, NULL)},
 	{"control_group", WORD(config_top, control_group, NULL)},
 	{"insecure", BOOL(config_top, insecure, "false")},
+	{"rehearsal", BOOL(config_top, rehearsal, "false")},
 	{0},
 };
 

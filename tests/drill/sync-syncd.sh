@@ -142,3 +142,46 @@ replay() {
 journal_says() {
   "$B/sync-replay" dump --json --op state "$WORK/$1/journal" 2>/dev/null | grep -q "$2"
 }
+
+# desk_up LIKE: a desk, on which takeovers are rehearsed: desk-a for sync-replay, and syncd on desk-b,
+# with a key of their own and the groups of LIKE's configuration.
+desk_up() {
+  local like=$1 node
+  mkdir -p "$WORK/desk-a" "$WORK/desk-b"
+  "$B/syncctl" genkey "$WORK/desk-a/1.key" >>"$WORK/log" || die "syncctl genkey fails"
+  make_netns desk-a
+  make_netns desk-b
+  ip -n desk-a link add sync type veth peer name sync netns desk-b || die "cannot build the desk"
+  for node in desk-a desk-b; do
+    ip -n "$node" addr add "10.9.8.$([ "$node" = desk-a ] && echo 1 || echo 2)/24" dev sync
+    ip -n "$node" link set sync up
+    {
+      echo "rehearsal = true"
+      echo "runtime_dir = \"$WORK/$node/run\" state_dir = \"$WORK/$node/state\""
+      echo "node $node { id = $([ "$node" = desk-a ] && echo 1 || echo 2) }"
+      echo "link sync0 { interface = \"sync\" }"
+      echo "key 1 { file = \"$WORK/desk-a/1.key\" }"
+      grep -E '^(group|conntrack) ' "$WORK/$like/syncd.conf"
+      echo "ipvs { backend = none }"
+    } >"$WORK/$node/syncd.conf"
+  done
+  ip netns exec desk-b nft 'table inet nat {
+    chain pre { type nat hook prerouting priority dstnat; }
+    chain post { type nat hook postrouting priority srcnat; }
+  }' || die "the desk refuses the rules"
+  ip netns exec desk-b "$B/syncd" -c "$WORK/desk-b/syncd.conf" >>"$WORK/desk-b/syncd.log" 2>&1 &
+  disown $!
+  until_true 10 "syncd on the desk to answer" desk_ctl status
+}
+
+desk_ctl() { "$B/syncctl" -c "$WORK/desk-b/syncd.conf" "$@" >>"$WORK/log" 2>&1; }
+
+desk_complete() {
+  "$B/syncctl" -c "$WORK/desk-b/syncd.conf" -j status | tr -d ' \n' | grep -q '"complete":true'
+}
+
+# desk_flows: those of the desk's kernel but for the desk's own, counted.
+desk_flows() {
+  { ip netns exec desk-b conntrack -L -f ipv4; ip netns exec desk-b conntrack -L -f ipv6; } 2>/dev/null |
+    grep -cv 'dport=8849 '
+}

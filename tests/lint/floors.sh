@@ -20,7 +20,9 @@ allowed() {
     syncd/syncctl.c) echo '^(proto|syncd/base|syncd/ctl)/' ;;
     syncd/*) echo '^(proto|syncd)/' ;;
     # A rehearsal puts flows into a kernel as the daemon does.
-    replay/inject.c) echo '^(proto/|replay/|syncd/table/|syncd/kernel/ct_sink\.h$)' ;;
+    replay/inject_kernel.c) echo '^(proto/|replay/|syncd/kernel/ct_sink\.h$)' ;;
+    replay/inject_node.c) echo '^(proto/|replay/|syncd/(base|net)/|syncd/engine\.h$)' ;;
+    replay/inject_source.[ch]) echo '^(proto/|replay/|syncd/engine\.h$)' ;;
     replay/*) echo '^(proto|syncd/table|replay)/' ;;
     tests/*) echo '^(proto|syncd|replay|tests|sync\.pb-c)' ;;
     *) echo '^$' ;;

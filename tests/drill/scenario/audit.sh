@@ -29,6 +29,23 @@ fact journal_diff "\"$(tail -n 1 "$WORK/diff")\""
 replay rehearsal inject --dry-run --topspeed --from "@$crash_at" --until "@$crash_at" \
   "$WORK/lb-a/journal" || problem "the rehearsal: $(tail -n 1 "$WORK/rehearsal")"
 fact rehearsal "\"$(tail -n 1 "$WORK/rehearsal")\""
+# And the takeover again, on a desk: all that lb-a had, by way of the stream, to a daemon that is then
+# promoted. Its kernel must hold just that.
+desk_up lb-b
+desk_ctl role web standby
+replay at at --until "@$crash_at" "@$crash_at" "$WORK/lb-a/journal"
+held=$(grep -c '>' "$WORK/at")
+ip netns exec desk-a "$B/sync-replay" inject --topspeed -k "$WORK/1.key" --into "$WORK/desk-a/syncd.conf" \
+  --from "@$crash_at" --until "@$crash_at" "$WORK/lb-a/journal" >"$WORK/desk" 2>&1 ||
+  problem "the desk: $(tail -n 1 "$WORK/desk")"
+fact desk "\"$(tail -n 1 "$WORK/desk")\""
+desk_ctl role web active
+until_true 20 "the desk to have compared its kernel" desk_complete
+desk=$(desk_flows)
+fact desk_flows "$desk"
+if [ "$held" = 0 ] || [ "$desk" != "$held" ]; then
+  problem "lb-a held $held flows at the crash, the desk's kernel has $desk after its takeover"
+fi
 replay report report -o "$WORK/report.html" "$WORK/lb-a/journal" "$WORK/lb-b/journal" ||
   problem "no report: $(head -n 1 "$WORK/report")"
 grep -q '"from":"standby","to":"active"' "$WORK/report.html" || problem "the report does not show the takeover"
