@@ -21,6 +21,27 @@ static void drop(struct engine *e, const struct stream *s, uint64_t counter, con
 			(const uint8_t *)why, len);
 }
 
+/* The table fetches what a datagram's first flows need while they are read. */
+static void expect_pieces(const struct group *g, const uint8_t *payload, size_t len)
+{
+	struct data_iter it;
+	enum data_piece piece;
+	const uint8_t *key;
+	size_t key_len;
+	unsigned n = 0;
+
+	data_iter_init(&it, payload, len);
+	while (n < TABLE_EXPECT_MAX && (piece = data_iter_next(&it)) != DATA_END) {
+		key = it.bytes;
+		key_len = it.len;
+		if (piece == DATA_DIGESTS ||
+		    (piece == DATA_PUT && flow_key_slice(it.bytes, it.len, &key, &key_len)))
+			continue;
+		table_expect(g->table, key, key_len);
+		n++;
+	}
+}
+
 static void apply_puts_and_dels(struct engine *e, struct group *g, const uint8_t *payload,
 				size_t len, bool tail)
 {
@@ -30,6 +51,7 @@ static void apply_puts_and_dels(struct engine *e, struct group *g, const uint8_t
 	const uint8_t *key;
 	size_t key_len;
 
+	expect_pieces(g, payload, len);
 	data_iter_init(&it, payload, len);
 	while ((piece = data_iter_next(&it)) != DATA_END) {
 		if (piece == DATA_DIGESTS)

@@ -38,6 +38,20 @@ static void lost_in_kernel(struct engine *e, struct group *g, const struct flow_
 		e->counters.reinstalled++;
 }
 
+static void on_ahead(void *ctx, const struct flow_key *key)
+{
+	struct edge *ed = ctx;
+	struct group *g = group_of_key(ed->e, key);
+	uint8_t bytes[FLOW_KEY_MAX];
+	int n;
+
+	if (!g || g->role != ROLE_ACTIVE)
+		return;
+	n = flow_key_encode(key, bytes);
+	if (n > 0)
+		table_expect(g->table, bytes, (size_t)n);
+}
+
 static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsigned parts,
 		     bool live)
 {
@@ -291,6 +305,7 @@ bool path_kernel_tick(struct engine *e, uint64_t *next_us)
 struct source_events engine_source_events(struct engine *e, enum flow_kind kind)
 {
 	return (struct source_events){
+		.on_ahead = on_ahead,
 		.on_event = on_event,
 		.on_dump = reconcile_on_dump,
 		.on_dump_end = reconcile_on_dump_end,

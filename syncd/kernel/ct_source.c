@@ -31,11 +31,14 @@
 #include "syncd/kernel/ct_source.h"
 
 enum {
-	BURST = 64,	       /* messages a system call */
-	MESSAGE_BYTES = 2048,  /* an event is far smaller; a longer one is counted as lost */
+	BURST = 64, /* messages a system call */
+	/* An event is far smaller; a longer one is counted as lost. Not a power of two, for else
+	 * all begin in the same few lines of the cache. */
+	MESSAGE_BYTES = 2048 + 64,
 	DUMP_SHARE = 4,	       /* of the budget, at least, while a dump runs */
 	LOCAL_EVERY = 64,      /* turns between looks at the addresses while busy */
 	ASK_TIMEOUT_MS = 1000, /* the kernel answers at once */
+	AHEAD = 32,	       /* events read before the first of them is told */
 	EARLY_BITS = 1 << 20,
 	YOUNG_ASKS_PER_MS = 2, /* a hundredth of a processor */
 };
@@ -64,6 +67,11 @@ struct ct_source {
 	uint64_t asks_left;
 	unsigned turn;
 	uint64_t early[EARLY_BITS / 64]; /* by key hash: see remember_early */
+	struct {
+		const struct nlmsghdr *nlh; /* in bursts */
+		struct ct_record record;
+	} told[AHEAD];
+	unsigned ahead; /* of them, read and not told yet */
 	struct mmsghdr headers[BURST];
 	struct iovec parts[BURST];
 	uint8_t bursts[BURST][MESSAGE_BYTES] __attribute__((aligned(8)));
@@ -229,36 +237,64 @@ static void on_change(struct ct_source *s, struct ct_record *r, bool is_new)
 		on_update(s, r);
 }
 
-static void on_message(struct ct_source *s, const struct nlmsghdr *nlh)
+/* An event out of a message, read and filtered. Returns false where there is nothing to tell. */
+static bool read_message(struct ct_source *s, const struct nlmsghdr *nlh, struct ct_record *r)
 {
-	struct ct_record r;
 	bool destroy = ct_message_is_destroy(nlh);
 
 	if (nlh->nlmsg_type >> 8 != NFNL_SUBSYS_CTNETLINK)
-		return;
+		return false;
 	s->stats.events++;
 	if (s->own_portid && nlh->nlmsg_pid == s->own_portid) {
 		s->stats.own++;
-		return;
+		return false;
 	}
 	/* Left over from before the groups were left. */
 	if (s->listening == SOURCE_NOTHING || (s->listening == SOURCE_DESTROY && !destroy))
-		return;
-	if (ct_message_parse(nlh, s->config.label_mask, &r) < 0) {
+		return false;
+	if (ct_message_parse(nlh, s->config.label_mask, r) < 0) {
 		s->stats.malformed++;
-		return;
+		return false;
 	}
 	if (destroy && s->sink)
-		ct_sink_forget(s->sink, &r.flow.key);
-	if (!ct_filter_wants(s->filter, &r.flow)) {
+		ct_sink_forget(s->sink, &r->flow.key);
+	if (!ct_filter_wants(s->filter, &r->flow)) {
 		s->stats.left_out++;
-		return;
+		return false;
 	}
-	if (destroy)
-		s->to.on_event(s->to.ctx, FLOW_DESTROY, &r.flow, r.parts,
-			       ct_message_is_live(nlh, &r));
+	return true;
+}
+
+static void tell(struct ct_source *s, const struct nlmsghdr *nlh, struct ct_record *r)
+{
+	if (ct_message_is_destroy(nlh))
+		s->to.on_event(s->to.ctx, FLOW_DESTROY, &r->flow, r->parts,
+			       ct_message_is_live(nlh, r));
 	else
-		on_change(s, &r, ct_message_is_new(nlh));
+		on_change(s, r, ct_message_is_new(nlh));
+}
+
+static void tell_ahead(struct ct_source *s)
+{
+	unsigned n = s->ahead;
+
+	s->ahead = 0;
+	for (unsigned i = 0; i < n; i++)
+		tell(s, s->told[i].nlh, &s->told[i].record);
+}
+
+/* Events are gathered before they are told, so that what they need of memory is on its way. */
+static void on_message(struct ct_source *s, const struct nlmsghdr *nlh)
+{
+	struct ct_record *r = &s->told[s->ahead].record;
+
+	if (!read_message(s, nlh, r))
+		return;
+	if (s->to.on_ahead)
+		s->to.on_ahead(s->to.ctx, &r->flow.key);
+	s->told[s->ahead++].nlh = nlh;
+	if (s->ahead == AHEAD)
+		tell_ahead(s);
 }
 
 static void on_datagram(struct ct_source *s, const void *buf, size_t len, bool cut)
@@ -295,6 +331,7 @@ static int read_events(struct ct_source *s, unsigned budget)
 		for (int i = 0; i < n; i++)
 			on_datagram(s, s->bursts[i], s->headers[i].msg_len,
 				    s->headers[i].msg_hdr.msg_flags & MSG_TRUNC);
+		tell_ahead(s);
 		done += (unsigned)n;
 		if ((unsigned)n < want)
 			break;

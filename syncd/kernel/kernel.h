@@ -14,6 +14,11 @@ enum flow_event { FLOW_NEW, FLOW_UPDATE, FLOW_DESTROY };
 
 struct source_events {
 	/*
+	 * Events of these flows are about to come, in this order: the rest of a burst that has been
+	 * read at once. May be NULL; only time depends on it.
+	 */
+	void (*on_ahead)(void *ctx, const struct flow_key *key);
+	/*
 	 * An event. FLOW_UPDATE may carry only some parts (enum flow_part): the others hold
 	 * defaults. The first one of a flow may be such an UPDATE; it then lacks only parts that
 	 * the flow does not have.

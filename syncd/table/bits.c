@@ -21,8 +21,7 @@ static bool bit_get(const struct table *t, const struct record *rec, enum table_
 static struct record *find_live(const struct table *t, const uint8_t *key, size_t key_len)
 {
 	struct place at;
-	struct record *rec =
-		bucket_find(t, digest_position(t->key, key, key_len), key, key_len, &at);
+	struct record *rec = bucket_find(t, ahead_position(t, key, key_len), key, key_len, &at);
 
 	return rec && !(rec->flags & REC_TOMBSTONE) ? rec : NULL;
 }

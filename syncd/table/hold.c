@@ -118,6 +118,6 @@ bool table_touched(const struct table *t, const uint8_t *key, size_t key_len)
 
 	if (!t->holds)
 		return false;
-	rec = bucket_find(t, digest_position(t->key, key, key_len), key, key_len, &at);
+	rec = bucket_find(t, ahead_position(t, key, key_len), key, key_len, &at);
 	return rec && hold_has(t, rec);
 }

@@ -103,8 +103,7 @@ bool table_kernel_next(struct table *t, struct table_item *out)
 bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len)
 {
 	struct place at;
-	struct record *rec =
-		bucket_find(t, digest_position(t->key, key, key_len), key, key_len, &at);
+	struct record *rec = bucket_find(t, ahead_position(t, key, key_len), key, key_len, &at);
 
 	if (!rec || rec->flags & REC_TOMBSTONE || !queue_reserve(t, TABLE_KERNEL))
 		return false;

@@ -55,6 +55,7 @@ void table_clear(struct table *t)
 	t->digest = 0;
 	t->grave = NULL;
 	t->graves = t->grave_cap = 0;
+	t->ahead.head = t->ahead.slots = t->ahead.records = t->ahead.tail;
 	t->scratch = NULL;
 	t->scratch_cap = 0;
 }
@@ -89,7 +90,7 @@ bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const 
 {
 	struct place at;
 	const struct record *rec =
-		bucket_find(t, digest_position(t->key, key, key_len), key, key_len, &at);
+		bucket_find(t, ahead_position(t, key, key_len), key, key_len, &at);
 
 	if (!rec || rec->flags & REC_TOMBSTONE)
 		return false;
@@ -233,7 +234,7 @@ int table_put(struct table *t, const uint8_t *flow, size_t len, enum table_queue
 	if (flow_key_slice(flow, len, &key, &key_len))
 		return -EBADMSG;
 	hold_purge(t, records_full(t) ? SIZE_MAX : PURGE_STEP);
-	hash = digest_position(t->key, key, key_len);
+	hash = ahead_take(t, key, key_len);
 	if (bucket_find(t, hash, key, key_len, &at))
 		return put_over(t, at, flow, len, queue);
 	return put_new(t, hash, flow, len, queue);
@@ -285,7 +286,7 @@ int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue 
 	if (len == 0 || len > FLOW_KEY_MAX)
 		return 0; /* never put */
 	hold_purge(t, PURGE_STEP);
-	hash = digest_position(t->key, key, len);
+	hash = ahead_take(t, key, len);
 	rec = bucket_find(t, hash, key, len, &at);
 	if (!rec)
 		return (queue == TABLE_WIRE || queue == TABLE_BOTH) && t->holds

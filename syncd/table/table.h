@@ -66,6 +66,14 @@ int table_put(struct table *t, const uint8_t *flow, size_t len, enum table_queue
  */
 int table_del(struct table *t, const uint8_t *key, size_t len, enum table_queue queue);
 
+/*
+ * Says that this key is about to be looked up, put or deleted, so that what that needs is fetched
+ * meanwhile. Best told of a burst's keys in their order before the first of them is put, and of at
+ * most TABLE_EXPECT_MAX at once. Changes no result, also where a key that was expected never comes.
+ */
+enum { TABLE_EXPECT_MAX = 64 };
+void table_expect(struct table *t, const uint8_t *key, size_t len);
+
 /* Finds a live flow. Returns true with *flow valid until the table changes. */
 bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const uint8_t **flow,
 	       size_t *len);

@@ -78,6 +78,21 @@ struct keep_item {
 	struct table_slice key;
 };
 
+/* Keys that table_expect was told of, by % AHEAD_MAX. */
+enum { AHEAD_MAX = TABLE_EXPECT_MAX, AHEAD_KEY_MAX = 55 /* most keys; an item is a cache line */ };
+
+struct ahead_item {
+	uint64_t hash;
+	uint8_t len;
+	uint8_t key[AHEAD_KEY_MAX];
+};
+
+struct ahead {
+	uint32_t head, tail;	 /* of the keys */
+	uint32_t slots, records; /* up to where these have been fetched; never before head */
+	struct ahead_item item[AHEAD_MAX];
+};
+
 struct table {
 	const struct digest_key *key;
 	size_t max_flows;
@@ -102,6 +117,7 @@ struct table {
 	struct keep_item *scratch; /* table_range_keep's; grows to the largest datagram's */
 	size_t scratch_cap;
 	uint8_t popped[FLOW_KEY_MAX]; /* key of the delete that table_kernel_next told last */
+	struct ahead ahead;
 };
 
 /* ---- record.c ---- */
@@ -189,6 +205,12 @@ void hold_release(struct table *t, struct place at);
 
 /* Frees at most n tombstones that only a hold now ended had kept. */
 void hold_purge(struct table *t, size_t n);
+
+/* ---- ahead.c ---- */
+
+/* A key's position, out of what was expected where it is there; take: it has come. */
+uint64_t ahead_position(const struct table *t, const uint8_t *key, size_t len);
+uint64_t ahead_take(struct table *t, const uint8_t *key, size_t len);
 
 /* ---- bits.c ---- */
 

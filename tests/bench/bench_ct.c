@@ -225,7 +225,11 @@ static pid_t start_generator(unsigned flows, const struct flow *all, int go_fd, 
 static void bench_source(unsigned flows, const struct flow *all)
 {
 	struct count count = {0};
-	struct source_events to = {count_event, ignore_dump, ignore_end, count_overrun, &count};
+	struct source_events to = {.on_event = count_event,
+				   .on_dump = ignore_dump,
+				   .on_dump_end = ignore_end,
+				   .on_overrun = count_overrun,
+				   .ctx = &count};
 	struct ct_config config;
 	struct source *s;
 	double start, cpu, end;

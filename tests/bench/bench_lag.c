@@ -68,7 +68,11 @@ static void on_overrun(void *ctx)
 /* Lives beside node 1 until it is killed. */
 static void listen_for_ever(struct pair *p)
 {
-	const struct source_events to = {on_event, on_dump, on_dump_end, on_overrun, NULL};
+	const struct source_events to = {.on_event = on_event,
+					 .on_dump = on_dump,
+					 .on_dump_end = on_dump_end,
+					 .on_overrun = on_overrun,
+					 .ctx = NULL};
 	struct ct_config c;
 	struct source *s;
 

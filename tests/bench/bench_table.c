@@ -14,7 +14,7 @@
 #include "tests/bench/bench.h"
 #include "tests/lib/random_flow.h"
 
-enum { FLOWS = 1000000, HOT = 1000, STRIDE = 64, VARIANTS = 2 };
+enum { FLOWS = 1000000, HOT = 1000, STRIDE = 64, VARIANTS = 2, BURST = 64 };
 
 struct sample {
 	uint8_t len, key_at, key_len;
@@ -90,6 +90,53 @@ static void drain(struct table *t, enum table_queue queue)
 	else
 		while (table_kernel_next(t, &item))
 			;
+}
+
+/* Tells of the burst that begins with sample i. */
+static void expect(struct bench *b, unsigned variant, uint32_t i)
+{
+	if (i % BURST != 0)
+		return;
+	for (uint32_t k = i; k < i + BURST && k < b->n; k++) {
+		const struct sample *s = &b->sample[variant][k];
+
+		table_expect(b->t, s->bytes + s->key_at, s->key_len);
+	}
+}
+
+static void refill(struct bench *b)
+{
+	table_clear(b->t);
+	for (uint32_t i = 0; i < b->n; i++)
+		must(table_put(b->t, b->sample[0][i].bytes, b->sample[0][i].len, TABLE_NONE), 1);
+}
+
+/* In bursts whose keys are known beforehand, as events and datagrams come. */
+static void bench_bursts(struct bench *b)
+{
+	uint64_t start = bench_cpu_ns();
+
+	table_clear(b->t);
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct sample *s = &b->sample[0][i];
+
+		expect(b, 0, i);
+		must(table_put(b->t, s->bytes, s->len, TABLE_KERNEL), 1);
+		if (i % BURST == BURST - 1)
+			drain(b->t, TABLE_KERNEL);
+	}
+	drain(b->t, TABLE_KERNEL);
+	per("table.put_new_expected", start, b->n);
+	start = bench_cpu_ns();
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct sample *s = &b->sample[1][i];
+
+		expect(b, 1, i);
+		must(table_put(b->t, s->bytes, s->len, TABLE_KERNEL), 1);
+		if (i % BURST == BURST - 1)
+			drain(b->t, TABLE_KERNEL);
+	}
+	per("table.update_expected", start, b->n);
 }
 
 static void bench_fill(struct bench *b)
@@ -300,6 +347,8 @@ int main(int argc, char **argv)
 
 	prepare(&b, argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : FLOWS);
 	bench_fill(&b);
+	bench_bursts(&b);
+	refill(&b);
 	bench_in_order(&b, true, "table.put_in_hash_order_told",
 		       "table.put_in_hash_order_told_worst");
 	bench_in_order(&b, false, "table.put_in_hash_order", "table.put_in_hash_order_worst");

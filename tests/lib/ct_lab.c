@@ -137,7 +137,11 @@ static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
 int ct_lab_open(struct ct_lab *lab, const struct ct_config *c)
 {
 	struct ct_config defaults;
-	struct source_events to_source = {on_event, on_dump, on_dump_end, on_overrun, lab};
+	struct source_events to_source = {.on_event = on_event,
+					  .on_dump = on_dump,
+					  .on_dump_end = on_dump_end,
+					  .on_overrun = on_overrun,
+					  .ctx = lab};
 	struct sink_events to_sink = {on_result, lab};
 	int err;
 

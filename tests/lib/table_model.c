@@ -17,7 +17,7 @@
 			ck_abort_msg("%s", #cond); \
 	} while (0)
 
-enum { KEY_LEN_MAX = 40, BYTES_MAX = 160 };
+enum { SOON_MAX = 80, KEY_LEN_MAX = 40, BYTES_MAX = 160 };
 
 struct entry {
 	uint8_t key[KEY_LEN_MAX], bytes[BYTES_MAX], sent[BYTES_MAX];
@@ -37,6 +37,8 @@ struct model {
 	unsigned holds;
 	uint64_t order, coalesced;
 	struct entry *e;
+	struct entry *soon[SOON_MAX]; /* what the table was told to expect */
+	unsigned soon_at, soon_n;
 };
 
 static void model_init(struct model *m, struct rng *rng, const struct table_model_run *run)
@@ -73,9 +75,24 @@ static size_t model_flow(struct model *m, const struct entry *e, uint8_t *flow)
 	return 2 + e->key_len + extra;
 }
 
+/* Mostly what was expected, in that order, but for what is left out of it and slips in between. */
 static struct entry *model_pick(struct model *m)
 {
+	if (rng_one_in(m->rng, 8))
+		m->soon_at += (unsigned)rng_below(m->rng, 12);
+	if (m->soon_at < m->soon_n && !rng_one_in(m->rng, 8))
+		return m->soon[m->soon_at++];
 	return &m->e[rng_below(m->rng, m->n)];
+}
+
+static void step_expect(struct model *m)
+{
+	m->soon_at = 0;
+	m->soon_n = 1 + (unsigned)rng_below(m->rng, SOON_MAX);
+	for (unsigned i = 0; i < m->soon_n; i++) {
+		m->soon[i] = &m->e[rng_below(m->rng, m->n)];
+		table_expect(m->t, m->soon[i]->key, m->soon[i]->key_len);
+	}
 }
 
 static unsigned model_live(const struct model *m)
@@ -526,6 +543,8 @@ static void model_step(struct model *m, unsigned phase)
 	enum table_queue queue = (enum table_queue)rng_below(m->rng, 3);
 	bool stalled = phase & 2 && !rng_one_in(m->rng, 20);
 
+	if (rng_one_in(m->rng, 50))
+		step_expect(m);
 	if (what < (phase & 1 ? 30u : 50u))
 		step_put(m, queue);
 	else if (what < 70)

@@ -214,7 +214,11 @@ static struct sink_events sink_to(struct lab *l)
 
 static struct source_events source_to(struct lab *l)
 {
-	return (struct source_events){on_event, on_dump, on_dump_end, on_overrun, l};
+	return (struct source_events){.on_event = on_event,
+				      .on_dump = on_dump,
+				      .on_dump_end = on_dump_end,
+				      .on_overrun = on_overrun,
+				      .ctx = l};
 }
 
 /* One turn of a loop around what the lab has open. */

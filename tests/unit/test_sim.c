@@ -249,7 +249,11 @@ static struct box *box_new(void)
 {
 	struct box *b = calloc(1, sizeof *b);
 	struct sim_kernel_io io = {.readable = on_readable, .ctx = b};
-	struct source_events se = {on_event, on_dump, on_dump_end, on_overrun, b};
+	struct source_events se = {.on_event = on_event,
+				   .on_dump = on_dump,
+				   .on_dump_end = on_dump_end,
+				   .on_overrun = on_overrun,
+				   .ctx = b};
 	struct sink_events ke = {on_result, b};
 	struct sim_kernel_timeouts t = {.lease_us = 2 * S_US, .true_us = S_US};
 
