@@ -166,7 +166,6 @@ static struct privilege rights(const struct daemon *d)
 	const struct source *ipvs = d->edge[FLOW_IPVS].source;
 
 	return (struct privilege){
-		.net_raw = ipvs && strcmp(ipvs->ops->name, "kernel-sync") == 0,
 		.bpf = ipvs && strcmp(ipvs->ops->name, "bpf") == 0,
 		.exec = d->cfg->hooks.state[0] || d->cfg->hooks.alarm[0],
 	};
@@ -174,10 +173,9 @@ static struct privilege rights(const struct daemon *d)
 
 static int check_rights(void)
 {
-	const struct privilege least = {0};
 	const char *missing;
 
-	if (privilege_check(&least, &missing) == 0)
+	if (privilege_check(&missing) == 0)
 		return 0;
 	log_error("%s is missing: run syncd as root, or by a unit that grants it", missing);
 	return EXIT_RIGHTS;

@@ -15,7 +15,7 @@ static const bool under_sanitizer = true;
 static const bool under_sanitizer = false;
 #endif
 
-int privilege_check(const struct privilege *p, const char **missing)
+int privilege_check(const char **missing)
 {
 	if (capng_get_caps_process() < 0) {
 		*missing = "capabilities of the process";
@@ -25,14 +25,15 @@ int privilege_check(const struct privilege *p, const char **missing)
 		*missing = "CAP_NET_ADMIN";
 		return -EPERM;
 	}
-	if (p->net_raw && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW) == 0) {
-		*missing = "CAP_NET_RAW";
-		return -EPERM;
-	}
 	return 0;
 }
 
-static int drop_capabilities(const struct privilege *p)
+/*
+ * What is open needs no more: the kernel asks for CAP_NET_RAW where a packet socket is made, and
+ * for CAP_BPF and CAP_PERFMON where a program is loaded and attached (kernel/bpf/syscall.c), not
+ * where it is run.
+ */
+static int drop_capabilities(void)
 {
 	const capng_type_t set =
 		(capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
@@ -40,10 +41,6 @@ static int drop_capabilities(const struct privilege *p)
 
 	capng_clear(CAPNG_SELECT_ALL);
 	rc = capng_update(CAPNG_ADD, set, CAP_NET_ADMIN);
-	if (rc == 0 && p->net_raw)
-		rc = capng_update(CAPNG_ADD, set, CAP_NET_RAW);
-	if (rc == 0 && p->bpf)
-		rc = capng_updatev(CAPNG_ADD, set, CAP_BPF, CAP_PERFMON, -1);
 	if (rc < 0)
 		return -EPERM;
 	/* The bounding set can be cut only with CAP_SETPCAP; without it there is nothing to gain.
@@ -129,7 +126,7 @@ int privilege_drop(const struct privilege *p, const char **failed)
 	int rc;
 
 	*failed = "capabilities";
-	rc = drop_capabilities(p);
+	rc = drop_capabilities();
 	if (rc < 0)
 		return rc;
 	*failed = "no_new_privs";

@@ -10,13 +10,12 @@
 
 /* What stays. CAP_NET_ADMIN (conntrack, IPVS, nftables, socket buffers) always does. */
 struct privilege {
-	bool net_raw; /* packet sockets: the kernel-sync back end of IPVS */
-	bool bpf;     /* the bpf system call after the start: the bpf back end of IPVS */
-	bool exec;    /* programs: hooks are configured */
+	bool bpf;  /* the bpf system call, to run what is loaded: the bpf back end of IPVS */
+	bool exec; /* programs: hooks are configured */
 };
 
 /* Returns 0, or -EPERM with the name of the capability that is missing (a constant). */
-int privilege_check(const struct privilege *p, const char **missing);
+int privilege_check(const char **missing);
 
 /*
  * Gives up all other capabilities for good, forbids gaining any (no_new_privs), and has the kernel
