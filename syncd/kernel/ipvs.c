@@ -10,6 +10,7 @@
 #include "syncd/kernel/ipvs_bpf_source.h"
 #include "syncd/kernel/ipvs_nl.h"
 #include "syncd/kernel/ipvs_sync_sink.h"
+#include "syncd/kernel/ipvs_sync_source.h"
 
 enum { ASK_RCVBUF_BYTES = 1 << 16 };
 
@@ -84,6 +85,46 @@ static int open_bpf(const struct ipvs_config *c, const struct source_events *to_
 	return 0;
 }
 
+static int open_kernel_sync(const struct ipvs_config *c, const struct source_events *to_source,
+			    const struct sink_events *to_sink, struct ipvs_edge *out)
+{
+	int err = open_sync_sink(c, to_sink, out);
+
+	if (err)
+		return err;
+	err = ipvs_sync_source_open(c->rcvbuf_bytes, to_source, &out->source);
+	if (err == -EBUSY)
+		return close_half(out, err,
+				  "the kernel's master sync thread works for another program: take "
+				  "lvs_sync_daemon out of keepalived's configuration");
+	if (err == -EPERM)
+		return close_half(out, err, "CAP_NET_RAW is missing");
+	if (err)
+		return close_half(out, err, "tapping the kernel's master sync thread failed");
+	ipvs_sync_sink_watch(out->sink, ipvs_sync_source_on_done, out->source);
+	out->limits =
+		"a connection may be told 3 s late, its end by minutes in a large table; links "
+		"to templates, servers of another family and changed templates are not carried";
+	return 0;
+}
+
+static int open_best(const struct ipvs_config *c, const struct ipvs_genl *genl,
+		     const struct source_events *to_source, const struct sink_events *to_sink,
+		     struct ipvs_edge *out)
+{
+	char why[IPVS_WHY_MAX];
+	int err;
+
+	if (genl->group_del)
+		return open_netlink(c, to_source, to_sink, out);
+	err = open_bpf(c, to_source, to_sink, out);
+	if (err == 0 || err == -EBUSY)
+		return err;
+	(void)snprintf(why, sizeof(why), "not bpf: %.200s: %s", out->why, strerror(-err));
+	err = open_kernel_sync(c, to_source, to_sink, out);
+	return err ? err : refuse(out, 0, why);
+}
+
 int ipvs_open(const struct ipvs_config *c, const struct source_events *to_source,
 	      const struct sink_events *to_sink, struct ipvs_edge *out)
 {
@@ -96,9 +137,15 @@ int ipvs_open(const struct ipvs_config *c, const struct source_events *to_source
 		return refuse(out, err, "this kernel has no IPVS loaded: modprobe ip_vs");
 	if (err)
 		return refuse(out, err, "asking the kernel for IPVS failed");
-	if (c->backend == IPVS_NETLINK || (c->backend == IPVS_AUTO && genl.group_del))
+	switch (c->backend) {
+	case IPVS_AUTO:
+		return open_best(c, &genl, to_source, to_sink, out);
+	case IPVS_NETLINK:
 		return open_netlink(c, to_source, to_sink, out);
-	if (c->backend == IPVS_BPF || c->backend == IPVS_AUTO)
+	case IPVS_BPF:
 		return open_bpf(c, to_source, to_sink, out);
-	return refuse(out, -EOPNOTSUPP, "the kernel-sync source is not in this build");
+	case IPVS_KERNEL_SYNC:
+		return open_kernel_sync(c, to_source, to_sink, out);
+	}
+	return refuse(out, -EINVAL, "no such backend");
 }

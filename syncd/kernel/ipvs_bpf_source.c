@@ -96,19 +96,11 @@ static bool to_flow(const struct ipvs_bpf_record *r, struct flow *f)
 	return ipvs_flow_take(f, r->flags, r->timeout_ms);
 }
 
-/* What the sink makes to end a connection (ipvs_sync_add_end): nothing of the network's. */
-static bool is_end_mark(const struct flow *f)
-{
-	static const struct flow_addr none;
-
-	return f->ipvs.dport == 0 && memcmp(&f->ipvs.dest, &none, sizeof(none)) == 0;
-}
-
 static void take(struct ipvs_bpf_source *s, const struct ipvs_bpf_record *r)
 {
 	struct flow f;
 
-	if (!to_flow(r, &f) || is_end_mark(&f)) {
+	if (!to_flow(r, &f) || ipvs_flow_is_end(&f)) {
 		s->stats.left_out++;
 	} else if (r->what == IPVS_BPF_GONE) {
 		s->to.on_event(s->to.ctx, FLOW_DESTROY, &f, FLOW_PART_ALL, false);
@@ -322,7 +314,6 @@ static int count_ticks(struct ipvs_bpf_source *s)
 
 static int load(struct ipvs_bpf_source *s, const char **step)
 {
-	int err;
 
 	*step = "its tables are hidden (kptr_restrict) or of another kind";
 	s->table_size = find_table_size();
@@ -334,11 +325,14 @@ static int load(struct ipvs_bpf_source *s, const char **step)
 	if (!s->program->rodata->table_address || !s->table_size)
 		return -ENOENT;
 	*step = "the kernel refuses the BPF program (no BTF of ip_vs, or no rights)";
-	err = ipvs_bpf__load(s->program);
+	return ipvs_bpf__load(s->program);
+}
+
+static int attach(struct ipvs_bpf_source *s, const char **step)
+{
 	*step = "the BPF program cannot be attached to ip_vs";
-	if (err == 0)
-		bpf_program__set_autoattach(s->program->progs.dump, false);
-	return err ? err : ipvs_bpf__attach(s->program);
+	bpf_program__set_autoattach(s->program->progs.dump, false);
+	return ipvs_bpf__attach(s->program);
 }
 
 static int watch(struct ipvs_bpf_source *s, int fd)
@@ -369,20 +363,40 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 	return 0;
 }
 
-int ipvs_bpf_source_open(const struct source_events *events, struct source **out, const char **step)
+static struct ipvs_bpf_source *source_new(void)
 {
 	struct ipvs_bpf_source *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	if (!getenv("SYNCD_LIBBPF_LOG"))
+		(void)libbpf_set_print(silent);
+	s->base.ops = &ops;
+	s->epoll_fd = s->dump_fd = -1;
+	return s;
+}
+
+int ipvs_bpf_source_try(const char **step)
+{
+	struct ipvs_bpf_source *s = source_new();
+	int err = s ? load(s, step) : -ENOMEM;
+
+	source_free(s ? &s->base : NULL);
+	return err;
+}
+
+int ipvs_bpf_source_open(const struct source_events *events, struct source **out, const char **step)
+{
+	struct ipvs_bpf_source *s = source_new();
 	int err;
 
 	*step = "no memory";
 	if (!s)
 		return -ENOMEM;
-	if (!getenv("SYNCD_LIBBPF_LOG"))
-		(void)libbpf_set_print(silent);
-	s->base.ops = &ops;
 	s->to = *events;
-	s->epoll_fd = s->dump_fd = -1;
 	err = load(s, step);
+	if (err == 0)
+		err = attach(s, step);
 	if (err == 0)
 		err = open_waits(s);
 	if (err == 0)
@@ -401,6 +415,12 @@ const struct ipvs_bpf_stats *ipvs_bpf_source_stats(const struct source *s)
 }
 
 #else
+
+int ipvs_bpf_source_try(const char **step)
+{
+	*step = "this syncd was built without clang and bpftool";
+	return -EOPNOTSUPP;
+}
 
 int ipvs_bpf_source_open(const struct source_events *events, struct source **out, const char **step)
 {

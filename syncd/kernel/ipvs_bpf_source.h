@@ -21,6 +21,9 @@ struct ipvs_bpf_stats {
 int ipvs_bpf_source_open(const struct source_events *events, struct source **out,
 			 const char **step);
 
+/* Whether the kernel takes the program: it is loaded, not attached. As above. */
+int ipvs_bpf_source_try(const char **step);
+
 const struct ipvs_bpf_stats *ipvs_bpf_source_stats(const struct source *s);
 
 #endif

@@ -3,8 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
@@ -28,7 +31,7 @@ static const char *const names[] = {
 
 /* ---- the interface --------------------------------------------------------------------------- */
 
-static int ask_route(struct nlmsghdr *nlh)
+static int ask_route_for(struct nlmsghdr *nlh, ct_answer_fn *fn, void *ctx)
 {
 	struct ct_socket s = {.fd = -1};
 	int err = ct_socket_open(&s, NETLINK_ROUTE);
@@ -37,9 +40,14 @@ static int ask_route(struct nlmsghdr *nlh)
 		return err;
 	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
 	nlh->nlmsg_seq = 1;
-	err = ct_socket_ask(&s, nlh, nlh->nlmsg_len, ASK_TIMEOUT_MS, NULL, NULL);
+	err = ct_socket_ask(&s, nlh, nlh->nlmsg_len, ASK_TIMEOUT_MS, fn, ctx);
 	ct_socket_close(&s);
 	return err;
+}
+
+static int ask_route(struct nlmsghdr *nlh)
+{
+	return ask_route_for(nlh, NULL, NULL);
 }
 
 static int interface_make(const char *ifname)
@@ -89,6 +97,57 @@ static int interface_address(int ifindex)
 	mnl_attr_put(nlh, IFA_LOCAL, sizeof(addr), &addr);
 	mnl_attr_put(nlh, IFA_ADDRESS, sizeof(addr), &addr);
 	return ask_route(nlh);
+}
+
+/* The interface's alias. */
+int ipvs_daemon_set_note(struct ipvs_daemon *d, const char *note)
+{
+	uint8_t buf[REQUEST_BYTES] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi;
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_index = d->ifindex;
+	mnl_attr_put_str(nlh, IFLA_IFALIAS, note);
+	return ask_route(nlh);
+}
+
+struct note {
+	char *text;
+	size_t len;
+};
+
+static int take_note(const struct nlattr *a, void *ctx)
+{
+	const struct note *n = ctx;
+	size_t len = mnl_attr_get_payload_len(a);
+
+	if (mnl_attr_get_type(a) == IFLA_IFALIAS && len < n->len) {
+		memcpy(n->text, mnl_attr_get_payload(a), len);
+		n->text[len] = '\0';
+	}
+	return MNL_CB_OK;
+}
+
+static int on_link(void *ctx, const struct nlmsghdr *nlh)
+{
+	(void)mnl_attr_parse(nlh, sizeof(struct ifinfomsg), take_note, ctx);
+	return 0;
+}
+
+int ipvs_daemon_note(struct ipvs_daemon *d, char *note, size_t len)
+{
+	uint8_t buf[REQUEST_BYTES] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct note n = {note, len};
+	struct ifinfomsg *ifi;
+
+	note[0] = '\0';
+	nlh->nlmsg_type = RTM_GETLINK;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_index = d->ifindex;
+	return ask_route_for(nlh, on_link, &n);
 }
 
 static int interface_up(struct ipvs_daemon *d)
@@ -200,6 +259,34 @@ static int family_of(uint16_t *out)
 	ct_socket_close(&s);
 	*out = genl.family;
 	return err;
+}
+
+int ipvs_daemon_look(enum ipvs_daemon_kind kind, char ifname[16], bool *ours)
+{
+	struct ipvs_daemon d = {.kind = kind};
+	struct found found = {0};
+	int err = family_of(&d.family);
+
+	if (err == 0)
+		err = thread_find(&d, &found);
+	memcpy(ifname, found.ifname, IP_VS_IFNAME_MAXLEN);
+	*ours = strcmp(found.ifname, names[kind]) == 0;
+	return err;
+}
+
+int ipvs_daemon_try_interface(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNET) < 0 ? errno
+						: -interface_make(names[IPVS_DAEMON_BACKUP]));
+	if (waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
 int ipvs_daemon_start(struct ipvs_daemon *d, enum ipvs_daemon_kind kind, unsigned maxlen)

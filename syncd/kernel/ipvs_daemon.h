@@ -30,6 +30,25 @@ struct ipvs_daemon {
  */
 int ipvs_daemon_start(struct ipvs_daemon *d, enum ipvs_daemon_kind kind, unsigned maxlen);
 
+/*
+ * The interface that a thread of that kind works on, "" where none runs; whether it is one of ours.
+ * Returns 0 or -errno.
+ */
+int ipvs_daemon_look(enum ipvs_daemon_kind kind, char ifname[16], bool *ours);
+
+/*
+ * Whether this kernel has interfaces of that sort: tried in a network namespace of its own, by a
+ * child. Returns 0 or -errno; -EPERM where namespaces are not for us.
+ */
+int ipvs_daemon_try_interface(void);
+
+/*
+ * A text kept with the interface, which outlives a crash: up to 255 bytes. Reading gives "" where
+ * there is none. Return 0 or -errno.
+ */
+int ipvs_daemon_set_note(struct ipvs_daemon *d, const char *note);
+int ipvs_daemon_note(struct ipvs_daemon *d, char *note, size_t len);
+
 /* Stops the thread and removes the interface. For one that was not started: nothing. */
 void ipvs_daemon_stop(struct ipvs_daemon *d);
 

@@ -78,6 +78,25 @@ bool ipvs_flow_ripe(const struct flow *f)
 	return true;
 }
 
+bool ipvs_flow_is_end(const struct flow *f)
+{
+	static const struct flow_addr none;
+
+	return f->ipvs.dport == 0 && memcmp(&f->ipvs.dest, &none, sizeof(none)) == 0;
+}
+
+void ipvs_flow_set_state(struct flow *f, uint16_t state)
+{
+	bool active = (f->key.l4proto == IPPROTO_TCP && state == TCP_S_ESTABLISHED) ||
+		      (f->key.l4proto == IPPROTO_SCTP && state == SCTP_S_ESTABLISHED);
+
+	f->ipvs.state = state;
+	if (f->ipvs.flags & IPVS_F_TEMPLATE || !active)
+		f->ipvs.flags |= IPVS_F_INACTIVE;
+	else
+		f->ipvs.flags &= ~(uint32_t)IPVS_F_INACTIVE;
+}
+
 bool ipvs_flow_closing(const struct flow *f)
 {
 	if (f->ipvs.flags & IPVS_F_TEMPLATE)

@@ -44,6 +44,13 @@ bool ipvs_flow_take(struct flow *f, uint32_t flags, uint32_t timeout_ms);
  * established on, everything else from its first packet. */
 bool ipvs_flow_ripe(const struct flow *f);
 
+/* What the sink of stock kernels makes to end a connection (ipvs_sync_add_end): nothing of the
+ * network's. */
+bool ipvs_flow_is_end(const struct flow *f);
+
+/* Sets the activity flag as the kernel does with the state (set_tcp_state and its like). */
+void ipvs_flow_set_state(struct flow *f, uint16_t state);
+
 /* Ended by itself: its entry only waits to expire. */
 bool ipvs_flow_closing(const struct flow *f);
 

@@ -42,6 +42,8 @@ struct ipvs_sync_sink {
 	uint64_t sent_us;  /* when the round was sent */
 	struct ipvs_arrival before;
 	int socket, timer_fd, epoll_fd;
+	ipvs_sync_sink_fn *watcher;
+	void *watcher_ctx;
 	struct ipvs_sync_sink_stats stats;
 	uint8_t buf[MESSAGE_BYTES];
 };
@@ -144,6 +146,12 @@ static void send_round(struct ipvs_sync_sink *s, uint64_t now_us)
 	s->stats.rounds++;
 }
 
+static void tell_watcher(const struct ipvs_sync_sink *s, const struct ipvs_task *t)
+{
+	if (s->watcher && (t->op == SINK_PUT || t->op == SINK_RENEW || t->op == SINK_DEL))
+		s->watcher(s->watcher_ctx, t->op, &t->flow, timeout_of(s, &t->flow), s->sent_us);
+}
+
 static void end_round(struct ipvs_sync_sink *s, int err)
 {
 	for (size_t i = 0; i < s->under_way; i++) {
@@ -153,6 +161,8 @@ static void end_round(struct ipvs_sync_sink *s, int err)
 
 		s->stats.unfit += unfit;
 		ipvs_task_done(t, unfit ? -EAFNOSUPPORT : err);
+		if (t->err == 0)
+			tell_watcher(s, t);
 	}
 	s->settled += s->under_way;
 	s->under_way = 0;
@@ -325,6 +335,14 @@ int ipvs_sync_sink_open(unsigned lease_s, const struct sink_events *events, stru
 	}
 	*out = &s->base;
 	return 0;
+}
+
+void ipvs_sync_sink_watch(struct sink *base, ipvs_sync_sink_fn *fn, void *ctx)
+{
+	struct ipvs_sync_sink *s = of(base);
+
+	s->watcher = fn;
+	s->watcher_ctx = ctx;
 }
 
 const struct ipvs_sync_sink_stats *ipvs_sync_sink_stats(const struct sink *s)

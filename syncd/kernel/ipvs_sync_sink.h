@@ -16,6 +16,14 @@ struct ipvs_sync_sink_stats {
 /* -EBUSY: the kernel's backup thread works for somebody else. Else 0 or -errno. */
 int ipvs_sync_sink_open(unsigned lease_s, const struct sink_events *events, struct sink **out);
 
+/*
+ * Tells fn of each put, renewal and delete that the kernel took, and for how long: for a source
+ * that cannot read it back (NULL: nobody).
+ */
+typedef void ipvs_sync_sink_fn(void *ctx, enum sink_op op, const struct flow *f, uint32_t timeout_s,
+			       uint64_t now_us);
+void ipvs_sync_sink_watch(struct sink *s, ipvs_sync_sink_fn *fn, void *ctx);
+
 const struct ipvs_sync_sink_stats *ipvs_sync_sink_stats(const struct sink *s);
 
 #endif

@@ -328,7 +328,7 @@ static void put_and_delete(struct lab *l)
 	ck_assert_uint_eq(l->errors, 0);
 	/* Through the backup thread an entry that was ended stays for its last second. */
 	w.every = 3;
-	ck_assert(netns_wait_for(is_so, &w, PATIENCE_MS));
+	ck_assert(netns_wait_for(is_so, &w, 60000 + PATIENCE_MS)); /* see check_edges */
 	free(w.seen);
 }
 
@@ -412,7 +412,7 @@ START_TEST(test_sync_sink_of_somebody_else)
 END_TEST
 
 /* A whole back end: what is put is dumped, equal in every field; who loses an entry says so. */
-static void check_edges(enum ipvs_backend backend, bool exact)
+static void check_edges(enum ipvs_backend backend, bool own_are_told)
 {
 	struct ipvs_config c = {.backend = backend, .lease_s = 600, .rcvbuf_bytes = 8u << 20};
 	struct lab l = {0};
@@ -440,9 +440,9 @@ static void check_edges(enum ipvs_backend backend, bool exact)
 	 */
 	each(&l, SINK_DEL, 3);
 	end = netns_now_us() + (60000 + PATIENCE_MS) * MS_US;
-	while (!exact && l.destroyed < (flows() + 2) / 3 && netns_now_us() < end)
+	while (own_are_told && l.destroyed < (flows() + 2) / 3 && netns_now_us() < end)
 		turn(&l);
-	if (!exact)
+	if (own_are_told)
 		ck_assert_uint_ge(l.destroyed, (flows() + 2) / 3);
 	else
 		ck_assert_uint_eq(l.destroyed, 0); /* its own are not told */
@@ -455,7 +455,7 @@ static void check_edges(enum ipvs_backend backend, bool exact)
 
 START_TEST(test_netlink)
 {
-	check_edges(IPVS_NETLINK, true);
+	check_edges(IPVS_NETLINK, false);
 }
 END_TEST
 
@@ -489,7 +489,60 @@ END_TEST
 
 START_TEST(test_bpf)
 {
-	check_edges(IPVS_BPF, false);
+	check_edges(IPVS_BPF, true);
+}
+END_TEST
+
+static const char *setting(const char *name)
+{
+	static char value[64];
+	char path[96];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/vs/%s", name);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(value, sizeof(value), f));
+	(void)fclose(f);
+	value[strcspn(value, "\n")] = '\0';
+	return value;
+}
+
+/* What the tap changes is put back, also by the next start after a crash. */
+START_TEST(test_kernel_sync_after_a_crash)
+{
+	struct ipvs_config c = {
+		.backend = IPVS_KERNEL_SYNC, .lease_s = 600, .rcvbuf_bytes = 1 << 20};
+	struct lab l = {0};
+	struct source_events to_source = source_to(&l);
+	struct sink_events to_sink = sink_to(&l);
+	struct ipvs_edge edge;
+	int status;
+	pid_t pid;
+
+	enter();
+	ck_assert_int_eq(netns_sh("echo 5 70 >/proc/sys/net/ipv4/vs/sync_threshold"), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(ipvs_open(&c, &to_source, &to_sink, &edge) ? 1 : 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_ne(if_nametoindex("syncd-ipvs-m"), 0);
+	ck_assert_str_eq(setting("sync_threshold"), "0\t0");
+	ck_assert_msg(ipvs_open(&c, &to_source, &to_sink, &edge) == 0, "%s", edge.why);
+	ck_assert_str_eq(setting("sync_threshold"), "0\t0");
+	ck_assert_str_eq(setting("sync_refresh_period"), "10");
+	edge.source->ops->free(edge.source);
+	edge.sink->ops->free(edge.sink);
+	ck_assert_str_eq(setting("sync_threshold"), "5\t70");
+	ck_assert_str_eq(setting("sync_refresh_period"), "0");
+	ck_assert_uint_eq(if_nametoindex("syncd-ipvs-m"), 0);
+}
+END_TEST
+
+START_TEST(test_kernel_sync)
+{
+	check_edges(IPVS_KERNEL_SYNC, false);
 }
 END_TEST
 
@@ -514,6 +567,8 @@ static int run_here(void)
 		tcase_add_test(edges, test_netlink);
 		tcase_add_test(t, test_netlink_put_and_delete);
 	}
+	tcase_add_test(edges, test_kernel_sync);
+	tcase_add_test(t, test_kernel_sync_after_a_crash);
 	if (btf_is_here())
 		tcase_add_test(edges, test_bpf);
 	suite_add_tcase(s, t);

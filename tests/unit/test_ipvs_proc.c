@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the IPVS back ends read of /proc, from texts as kernel 6.1 writes them. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "syncd/kernel/ipvs_arrival.h"
+#include "syncd/kernel/ipvs_flow.h"
+#include "syncd/kernel/ipvs_proc.h"
 #include "syncd/kernel/ipvs_services.h"
 #include "tests/lib/suite.h"
 
@@ -107,6 +110,123 @@ START_TEST(test_arrival_snmp)
 }
 END_TEST
 
+/* ---- connections ----------------------------------------------------------------------------- */
+
+START_TEST(test_line_tcp)
+{
+	struct ipvs_proc_line l;
+
+	ck_assert_int_eq(ipvs_proc_read_line("TCP C0000207 1092 CB00710A 0050 0A00000B 1F90 "
+					     "FIN_WAIT        119",
+					     &l),
+			 0);
+	ck_assert_uint_eq(l.flow.key.kind, FLOW_IPVS);
+	ck_assert_uint_eq(l.flow.key.l4proto, IPPROTO_TCP);
+	ck_assert_uint_eq(l.flow.key.addr_len, 4);
+	ck_assert_uint_eq(l.flow.key.src.b[0], 192);
+	ck_assert_uint_eq(l.flow.key.dst.b[3], 10);
+	ck_assert_uint_eq(l.flow.key.sport, 4242);
+	ck_assert_uint_eq(l.flow.key.dport, 80);
+	ck_assert_uint_eq(l.flow.ipvs.dest.b[3], 11);
+	ck_assert_uint_eq(l.flow.ipvs.dport, 8080);
+	ck_assert_uint_eq(l.flow.ipvs.state, 4);
+	ck_assert_uint_eq(l.expires_s, 119);
+}
+END_TEST
+
+START_TEST(test_line_udp6)
+{
+	struct ipvs_proc_line l;
+
+	ck_assert_int_eq(ipvs_proc_read_line(
+				 "UDP 2001:0db8:0000:0000:0000:0000:0000:0007 0035 "
+				 "2001:0db8:0001:0000:0000:0000:0000:0010 0035 "
+				 "fd00:0002:0000:0000:0000:0000:0000:0011 0035 UDP             299",
+				 &l),
+			 0);
+	ck_assert_uint_eq(l.flow.key.addr_len, 16);
+	ck_assert_uint_eq(l.flow.key.src.b[15], 7);
+	ck_assert_uint_eq(l.flow.ipvs.dest.b[15], 0x11);
+	ck_assert_uint_eq(l.flow.ipvs.state, 0);
+}
+END_TEST
+
+START_TEST(test_line_engine)
+{
+	const char *id = "call 7@example.org";
+	struct ipvs_proc_line l;
+
+	ck_assert_int_eq(ipvs_proc_read_line("UDP C0000207 0000 CB00710A 13C4 0A00000B 13C4 NONE   "
+					     "           59 sip call 7@example.org",
+					     &l),
+			 0);
+	ck_assert_str_eq(l.flow.ipvs.pe_name, "sip");
+	ck_assert_uint_eq(l.flow.key.pe_data_len, strlen(id));
+	ck_assert_int_eq(memcmp(l.flow.key.pe_data, id, strlen(id)), 0);
+}
+END_TEST
+
+/* The head, what the sync protocol cannot carry, and what no kernel writes. */
+static const char *const no_lines[] = {
+	"Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData",
+	"TCP C0000207 1092 CB00710A 0050 fd00:0002:0000:0000:0000:0000:0000:0011 1F90 FIN_WAIT 9",
+	"TCP C0000207 1092 CB00710A 0050 0A00000B 1F90 SLEEPING 9",
+	"XYZ C0000207 1092 CB00710A 0050 0A00000B 1F90 NONE 9",
+	"TCP C0000207 1092 CB00710A",
+	"",
+};
+
+START_TEST(test_line_none)
+{
+	struct ipvs_proc_line l;
+
+	ck_assert_int_eq(ipvs_proc_read_line(no_lines[_i], &l), -EINVAL);
+}
+END_TEST
+
+static const char servers[] = "Prot LocalAddress:Port Scheduler Flags\n"
+			      "TCP  CB00710A:0050 rr  persistent 60 FFFFFFFF\n"
+			      "  -> 0A00000B:1F90      Masq    1      3          0         \n"
+			      "TCP  CB00710B:0050 rr \n"
+			      "  -> 0A00000B:1F90      Route   1      3          0         \n"
+			      "FWM  00000007 rr  persistent 300 FFFFFFFF\n"
+			      "  -> 0A00000C:0000      Tunnel  1      0          0         \n";
+
+struct whose {
+	const char *line;
+	uint32_t flags, timeout_ms;
+	bool found;
+};
+
+/* Forwarding method, NOOUTPUT, INACTIVE, TEMPLATE: ip_vs_bind_dest. */
+static const struct whose whose[] = {
+	{"TCP C0000207 1092 CB00710A 0050 0A00000B 1F90 ESTABLISHED 9", 0, 60000, true},
+	{"TCP C0000207 1092 CB00710A 0050 0A00000B 1F90 FIN_WAIT 9", IPVS_F_INACTIVE, 60000, true},
+	{"TCP C0000207 1092 CB00710B 0050 0A00000B 1F90 ESTABLISHED 9", 0x83, 0, true},
+	{"TCP C0000207 0000 CB00710A 0050 0A00000B 1F90 ASSURED 9",
+	 IPVS_F_TEMPLATE | IPVS_F_INACTIVE, 60000, true},
+	{"IP  C0000207 0000 00000007 0000 0A00000C 0000 NONE 9",
+	 IPVS_F_TEMPLATE | IPVS_F_INACTIVE | 0x82, 300000, true},
+	{"UDP C0000207 1092 CB00710C 0035 0A00000C 0035 UDP 9", IPVS_F_INACTIVE | 0x82, 300000,
+	 true},
+	{"TCP C0000207 1092 CB00710A 0050 0A00000D 1F90 ESTABLISHED 9", 0, 0, false},
+};
+
+START_TEST(test_servers_complete)
+{
+	struct ipvs_servers *s = ipvs_servers_parse(servers);
+	uint32_t timeout_ms = 0;
+	struct ipvs_proc_line l;
+
+	ck_assert_ptr_nonnull(s);
+	ck_assert_int_eq(ipvs_proc_read_line(whose[_i].line, &l), 0);
+	ck_assert_int_eq(ipvs_servers_complete(s, &l.flow, &timeout_ms), whose[_i].found);
+	ck_assert_uint_eq(l.flow.ipvs.flags, whose[_i].flags);
+	ck_assert_uint_eq(timeout_ms, whose[_i].timeout_ms);
+	ipvs_servers_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ipvs_proc");
@@ -116,6 +236,11 @@ int main(void)
 	tcase_add_loop_test(t, test_services_differ, 0, sizeof(edits) / sizeof(edits[0]));
 	tcase_add_test(t, test_arrival_udp);
 	tcase_add_test(t, test_arrival_snmp);
+	tcase_add_test(t, test_line_tcp);
+	tcase_add_test(t, test_line_udp6);
+	tcase_add_test(t, test_line_engine);
+	tcase_add_loop_test(t, test_line_none, 0, sizeof(no_lines) / sizeof(no_lines[0]));
+	tcase_add_loop_test(t, test_servers_complete, 0, sizeof(whose) / sizeof(whose[0]));
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
