@@ -20,7 +20,7 @@ PROTO_SRC  := $(wildcard proto/*.c)
 BASE_SRC   := $(wildcard syncd/base/*.c)
 PARTS_DIRS := table kernel stream role net ctl journal box
 PARTS_SRC  := $(filter-out %.bpf.c,$(foreach d,$(PARTS_DIRS),$(wildcard syncd/$(d)/*.c)))
-MAINS      := syncd/main.c syncd/syncctl.c
+MAINS      := syncd/main.c syncd/syncctl.c syncd/doctor.c
 PATHS_SRC  := $(filter-out $(MAINS),$(wildcard syncd/*.c))
 REPLAY_SRC := $(filter-out replay/main.c,$(wildcard replay/*.c))
 PB_SRC     := $(GEN)/proto/sync.pb-c.c
@@ -53,7 +53,7 @@ $(LIB_REPLAY): $(call obj,$(REPLAY_SRC))
 $(B)/syncd: $(call obj,syncd/main.c) $(LIBS_ALL)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/syncctl: $(call obj,syncd/syncctl.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
+$(B)/syncctl: $(call obj,syncd/syncctl.c syncd/doctor.c) $(LIB_PARTS) $(LIB_BASE) $(LIB_PROTO)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/obj/replay/assets.o: $(wildcard replay/page/* replay/vendor/*/*)

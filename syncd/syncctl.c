@@ -11,6 +11,7 @@
 #include "syncd/ctl/ctl_client.h"
 #include "syncd/ctl/ctl_server.h"
 #include "syncd/ctl/ctl_text.h"
+#include "syncd/doctor.h"
 
 enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, ANSWER_MS = 30000, AGAIN_MS = 100 };
 
@@ -68,7 +69,8 @@ static int usage(FILE *to)
 		    to);
 	for (const struct command *c = commands; c->name != NULL; c++)
 		(void)fprintf(to, "  %-9s %-21s %s\n", c->name, c->args, c->help);
-	(void)fputs("  genkey    [-i ID] [-l LIKE.key] FILE\n"
+	(void)fputs("  doctor                          what this box can do, without a daemon\n"
+		    "  genkey    [-i ID] [-l LIKE.key] FILE\n"
 		    "                              make a key; -l: of the same cluster as another "
 		    "one\n",
 		    to);
@@ -310,6 +312,8 @@ int main(int argc, char **argv)
 	o.args = argc - optind - 1;
 	if (strcmp(name, "genkey") == 0)
 		return generate_key(&o);
+	if (strcmp(name, "doctor") == 0)
+		return o.args == 0 ? doctor_run(o.json, stdout) : usage(stderr);
 	for (const struct command *c = commands; c->name != NULL; c++) {
 		if (strcmp(c->name, name) != 0)
 			continue;
