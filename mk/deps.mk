@@ -3,10 +3,12 @@
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libmnl-dev \
 	libnetfilter-conntrack-dev libsodium-dev libev-dev libjansson-dev \
 	libxxhash-dev libzstd-dev libpcap-dev libbpf-dev libmicrohttpd-dev libcap-ng-dev libseccomp-dev \
-	libsystemd-dev libnftables-dev clang bpftool check keepalived conntrackd conntrack nftables iproute2 procps python3-minimal
+	libsystemd-dev libnftables-dev clang bpftool check keepalived conntrackd conntrack nftables iproute2 \
+	iputils-ping procps python3-minimal
 DEPS_LINT := clang-format clang-tidy cppcheck shellcheck jq
 DEPS_DEV := $(DEPS_LINT) llvm libclang-rt-14-dev \
-	ipvsadm tshark tcpdump chromium pacemaker prometheus qemu-system-x86 busybox-static \
+	ipvsadm tshark tcpdump chromium pacemaker pacemaker-cli-utils corosync resource-agents \
+	libxml2-utils prometheus qemu-system-x86 busybox-static \
 	spin linux-perf valgrind universal-ctags groff mandoc dpkg-dev
 
 ifeq ($(CI),true) # there `make check` lints too

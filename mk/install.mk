@@ -14,7 +14,7 @@ install: all
 	install -d -m 755 $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DOCDIR)
 	install -d -m 700 $(DESTDIR)$(SYSCONFDIR)/syncd/keys
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
-	install -m 755 dist/keepalived/syncd-notify $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 dist/keepalived/syncd-notify dist/keepalived/vrrp-paths $(DESTDIR)$(LIBEXECDIR)
 	install -D -m 755 dist/ocf/syncd $(DESTDIR)$(OCFDIR)/syncd
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' dist/systemd/syncd.service \
@@ -26,7 +26,7 @@ install: all
 	install -D -m 644 dist/modules-load.d/syncd.conf $(DESTDIR)$(MODLOADDIR)/syncd.conf
 	install -D -m 644 dist/bash-completion/syncctl $(DESTDIR)$(COMPDIR)/syncctl
 	install -d -m 755 $(DESTDIR)$(DOCDIR)/keepalived
-	for sample in dist/keepalived/*.conf; do \
+	for sample in dist/keepalived/*.conf dist/keepalived/*.nft; do \
 	  sed 's|/usr/local/libexec/syncd|$(LIBEXECDIR)|g' $$sample \
 	    >$(DESTDIR)$(DOCDIR)/keepalived/$${sample##*/} || exit 1; done
 	install -m 644 README.md NEWS docs/*.md docs/report.png docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)

@@ -17,10 +17,10 @@ balancers_up() {
   site_up "$@"
   servers_start
   for node; do sync_start "$node"; done
-  keepalived_start "$first"
+  engine_start "$first"
   wait_owner "$first" 10 "${ADDRESSES[@]}"
   shift
-  for node; do keepalived_start "$node"; done
+  for node; do engine_start "$node"; done
 }
 
 # Takes in what the watchers have told so far.
@@ -67,7 +67,7 @@ not_taken_from() {
 node_returns() {
   power_on "$1"
   sync_start "$1"
-  keepalived_start "$1"
+  engine_start "$1"
 }
 
 # NODE takes its addresses back from another that lives, when it sees fit. The outage begins when the
@@ -76,9 +76,7 @@ taken_back_by() {
   local addr begin=
   wait_owner "$1" 60 "${ADDRESSES[@]}"
   for addr in "${ADDRESSES[@]}"; do
-    [ -n "$begin" ] && [ "$begin" -lt "${OWNED_NS[$addr]}" ] || begin=${OWNED_NS[$addr]}
-    [ "${LOST_NS[$addr]:-$begin}" -gt "$FAULT_NS" ] && [ "${LOST_NS[$addr]}" -lt "$begin" ] &&
-      begin=${LOST_NS[$addr]}
+    [ -n "$begin" ] && [ "$begin" -lt "${GONE_NS[$addr]}" ] || begin=${GONE_NS[$addr]}
   done
   fault "$begin"
   healed "$1"

@@ -8,6 +8,7 @@ PERSISTENCE=    # seconds
 CHECKER=1       # keepalived watches the servers
 VIRTUAL=(tcp4 tcp6 udp4)
 ADVERT_MS=1000  # guests are slow, and share the machine with others
+GATEWAY_S=10
 KEEPALIVED_PART=()
 PATIENCE=6
 
@@ -51,6 +52,7 @@ virtual_server() {
 
 # Each node's own order of servers, so that luck cannot pass for sync.
 site_keepalived() {
+  [ -z "$SAMPLE" ] || return 0 # it has its own
   local n=${NODE_NUMBER[$1]} i four=() six=() kind
   for i in 0 1 2; do
     four+=("10.0.0.1$(((i + n) % 3 + 1))")
@@ -65,21 +67,12 @@ site_keepalived() {
   done
 }
 
-# DR and TUN: servers hold the virtual addresses without answering for them, and have a leg in front
-# to answer the clients by. Call after site_up.
+# DR and TUN: servers hold the virtual addresses without answering for them. Call after site_up.
 servers_direct() {
-  local name n
+  local name
+  servers_in_front
   for name in "${SERVERS[@]}"; do
-    n=$((200 + ${name#rs}))
-    ip netns exec "$name" sysctl -q -w net.ipv4.conf.all.arp_ignore=1 \
-      net.ipv4.conf.all.arp_announce=2 net.ipv4.conf.default.rp_filter=0
-    {
-      echo "link add front type veth peer name $name-f netns sw"
-      echo "link set front up"
-      echo "addr add 203.0.113.$n/24 dev front"
-      echo "addr add ${FRONT4[web]}/32 dev lo"
-    } | ip -n "$name" -batch - || die "cannot give $name a leg in front"
-    ip -n sw link set "$name-f" master fcore up
+    ip -n "$name" addr add "${FRONT4[web]}/32" dev lo || die "$name cannot have the address"
     [ "$FORWARD" = TUN ] || continue
     ip -n "$name" link set tunl0 up || die "$name has no tunnel"
     ip netns exec "$name" sysctl -q -w net.ipv4.conf.tunl0.rp_filter=0

@@ -31,7 +31,7 @@ chosen=$(names "${1:-crash}")
 [ -n "$chosen" ] || { echo "drill: no scenario is named ${1:-}: see make drill-list" >&2; exit 2; }
 [ -f "tests/drill/sync-$SYNC.sh" ] || { echo "drill: SYNC=$SYNC is not known" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "drill: needs root, for network namespaces" >&2; exit 3; }
-for tool in keepalived nft ip unshare nsenter setpriv; do
+for tool in keepalived nft ip ping unshare nsenter setpriv; do
   command -v $tool >/dev/null || { echo "drill: $tool is missing: run make deps" >&2; exit 3; }
 done
 

@@ -29,7 +29,8 @@ declare -A NODE_NUMBER=([lb-a]=2 [lb-b]=3 [lb-c]=4)
 declare -A BOX       # pid of a running box's first process
 declare -A OWNER     # of each address that a balancer added after its start
 declare -A OWNED_NS  # since when
-declare -A LOST_NS   # when a balancer last gave it up
+declare -A LOST_NS   # when its owner gave it up
+declare -A GONE_NS   # since when nobody had it before its owner got it
 WATCH=               # fd of the fifo that the address watchers write to
 
 # A box runs a command: in_box NODE COMMAND...
@@ -118,6 +119,21 @@ server_up() {
   } | ip -n "$name" -batch - || die "cannot build $name"
   ip -6 -n "$name" rule add from fd00:b::$((n + 10)) lookup 20
   ip -n sw link set "$name" master bcore up
+}
+
+# Servers get a leg in front, 203.0.113.201-203, to answer the clients by. Call after site_up.
+servers_in_front() {
+  local name
+  for name in "${SERVERS[@]}"; do
+    ip netns exec "$name" sysctl -q -w net.ipv4.conf.all.arp_ignore=1 \
+      net.ipv4.conf.all.arp_announce=2 net.ipv4.conf.default.rp_filter=0
+    {
+      echo "link add front type veth peer name $name-f netns sw"
+      echo "link set front up"
+      echo "addr add 203.0.113.$((200 + ${name#rs}))/24 dev front"
+    } | ip -n "$name" -batch - || die "cannot give $name a leg in front"
+    ip -n sw link set "$name-f" master fcore up
+  done
 }
 
 # Each node's own choice of servers for the same client: luck cannot pass for sync.
@@ -284,8 +300,16 @@ take_watch() {
   read -r -t "$1" -u "$WATCH" ns node what addr || return 1
   echo "$ns $node $what $addr" >>"$WORK/addresses"
   case $what in
-    add) OWNER[$addr]=$node OWNED_NS[$addr]=$ns ;;
-    del) LOST_NS[$addr]=$ns; if [ "${OWNER[$addr]:-}" = "$node" ]; then unset "OWNER[$addr]"; fi ;;
+    add)
+      GONE_NS[$addr]=$ns
+      [ -n "${OWNER[$addr]:-}" ] || GONE_NS[$addr]=${LOST_NS[$addr]:-$ns}
+      OWNER[$addr]=$node OWNED_NS[$addr]=$ns
+      ;;
+    del)
+      [ "${OWNER[$addr]:-}" = "$node" ] || return 0
+      LOST_NS[$addr]=$ns
+      unset "OWNER[$addr]"
+      ;;
   esac
 }
 

@@ -46,30 +46,22 @@ General {
   }
 }
 END
-  # What the shipped script does, in its order.
-  cat >"$WORK/$node/notify" <<END
+  # What the shipped script does, in its order; $5 is the state after -g GROUP INSTANCE NAME.
+  in_box "$node" tee /run/notify >/dev/null <<END
 #!/bin/sh
 ctl() { /usr/sbin/conntrackd -C "$WORK/$node/conntrackd.conf" "\$@" >>"$WORK/$node/notify.log" 2>&1; }
-case \$1 in
-  primary) ctl -c; ctl -f; ctl -R; ctl -B ;;
-  backup) ctl -t; ctl -n ;;
-  fault) ctl -t ;;
+case \$5 in
+  MASTER) ctl -c; ctl -f; ctl -R; ctl -B ;;
+  BACKUP) ctl -t; ctl -n ;;
+  FAULT) ctl -t ;;
 esac
 END
-  chmod +x "$WORK/$node/notify"
+  in_box "$node" chmod +x /run/notify
   in_box "$node" conntrackd -C "$WORK/$node/conntrackd.conf" -d >>"$WORK/$node/log" 2>&1
   until_true 5 "conntrackd on $node" in_box "$node" test -S /run/conntrackd.ctl
 }
 
-sync_keepalived() { :; }
-
-sync_instance() {
-  cat <<END
-  notify_master "$WORK/$1/notify primary"
-  notify_backup "$WORK/$1/notify backup"
-  notify_fault "$WORK/$1/notify fault"
-END
-}
+sync_notify() { echo /run/notify; }
 
 # How many flows the node's cache (internal: its own; external: its peers') holds.
 cache_size() {

@@ -5,14 +5,15 @@
 SYNC_CAN=()
 
 sync_start() { :; }
+sync_notify() { echo /bin/true; }
+
 sync_keepalived() {
   cat <<END
 global_defs {
-  lvs_sync_daemon sync web id 51
+  lvs_sync_daemon sync VI_WEB id 51
 }
 END
 }
-sync_instance() { :; }
 
 # It is not known to be done; what it sends at all it has sent after its flush time of 2 s.
 sync_steady() { settle; settle; }

@@ -8,9 +8,8 @@ SYNC_CAN=()
 # Starts what syncs on the node, before its keepalived.
 sync_start() { :; }
 
-# Top-level blocks for the node's keepalived.conf, and lines for the instance of a group.
-sync_keepalived() { :; }
-sync_instance() { :; }
+# The command that the node's keepalived runs with -g GROUP INSTANCE|GROUP NAME STATE PRIORITY.
+sync_notify() { echo /bin/true; }
 
 # sync_steady ACTIVE STANDBY...: waits until the standbys hold what the active node holds.
 sync_steady() { :; }

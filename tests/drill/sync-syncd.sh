@@ -1,10 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2016,SC2004
 # sync-syncd.sh: syncd on each balancer. Interface: see sync-none.sh. Sourced by one.sh.
-#
-# The track file holds 0 while the node is ready and 1 while it is not; with a negative weight a node
-# that would lose flows has the lower priority, but serves when nobody else does.
 
 SYNC_CAN=(stop kill pause handover gate verify journal)
+SYNC_CONF='conntrack { protocols = { tcp, udp } }' # more lines for syncd.conf
+declare -A GROUP_ID=([web]=1 [shop]=2)
 # Who goes out through a group: a flow is known by its original addresses.
 declare -A INSIDE4=([web]=10.0.0.8/29 [shop]=10.0.0.16/29)
 declare -A INSIDE6=([web]=fd00:b::10/124 [shop]=fd00:b::20/124)
@@ -25,20 +24,15 @@ sync_configure() {
     echo "link sync0 { interface = \"sync\" }"
     echo "key 1 { file = \"$WORK/1.key\" }"
     for group in "${SITE_GROUPS[@]}"; do
-      echo "group $group { id = $((${VRID[$group]} / 10))" \
+      echo "group $group { id = ${GROUP_ID[$group]}" \
         "match = { \"${FRONT4[$group]}\", \"${FRONT6[$group]}\"," \
         "\"${INSIDE4[$group]}\", \"${INSIDE6[$group]}\" } }"
     done
     [ -z "${JOURNAL:-}" ] || echo "journal { dir = \"$WORK/$node/journal\" }"
-    echo "conntrack { protocols = { tcp, udp } }"
+    echo "$SYNC_CONF"
     echo "ipvs { backend = $IPVS }"
   } >"$WORK/$node/syncd.conf"
-  # For keepalived: it reports the instance's state as the group's role.
-  cat >"$WORK/$node/notify" <<END
-#!/bin/sh
-exec "$B/syncctl" -c "$WORK/$node/syncd.conf" role "\$1" "\$2" >>"$WORK/$node/notify.log" 2>&1
-END
-  chmod +x "$WORK/$node/notify"
+  in_box "$node" install -m 755 "$PWD/dist/keepalived/syncd-notify" /run/ || die "no notify script"
 }
 
 sync_start() {
@@ -66,29 +60,9 @@ sync_stop() {
     while [ -e "/proc/$pid" ]; do sleep 0.01; done' || die "syncd on $1 does not stop"
 }
 
-sync_keepalived() {
-  local node=$1 group
-  for group in "${SITE_GROUPS[@]}"; do
-    cat <<END
-vrrp_track_file syncd_$group {
-  file /run/syncd/$node/$group.ready
-  weight -20
-  init_file 1
-}
-END
-  done
-}
-
-sync_instance() {
-  local node=$1 group=$2
-  cat <<END
-  track_file {
-    syncd_$group
-  }
-  notify_master "$WORK/$node/notify $group active"
-  notify_backup "$WORK/$node/notify $group standby"
-  notify_fault "$WORK/$node/notify $group standby"
-END
+# Where keepalived runs scripts from is nobody's but root's.
+sync_notify() {
+  echo "/run/syncd-notify -c $WORK/$1/syncd.conf -S $B/syncctl"
 }
 
 # node_status NODE GROUP JQ-FREE-KEY: a member of the group in `syncctl status -j`.

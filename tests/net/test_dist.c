@@ -23,7 +23,7 @@
 static char dir[64], top[512], programs[512];
 static struct ctl_server *server;
 static pthread_t thread;
-static atomic_bool stop, ready, deaf;
+static atomic_bool stop, ready, deaf, handover;
 static char role[32];
 static int told;
 
@@ -53,8 +53,18 @@ static int cmd_ready(void *ctx, const json_t *request, json_t *response)
 	return atomic_load(&ready) ? CTL_CODE_YES : CTL_CODE_NO;
 }
 
+static int cmd_status(void *ctx, const json_t *request, json_t *response)
+{
+	(void)ctx;
+	(void)request;
+	json_object_set_new(response, "groups",
+			    json_pack("[{s:s,s:b},{s:s,s:b}]", "name", "other", "handover", 1,
+				      "name", "web", "handover", atomic_load(&handover) ? 1 : 0));
+	return CTL_CODE_YES;
+}
+
 static const struct ctl_command commands[] = {
-	{"role", cmd_role}, {"ready", cmd_ready}, {NULL, NULL}};
+	{"role", cmd_role}, {"ready", cmd_ready}, {"status", cmd_status}, {NULL, NULL}};
 
 static void *serve(void *arg)
 {
@@ -120,6 +130,8 @@ static void setup(void)
 	told = 0;
 	atomic_store(&ready, false);
 	atomic_store(&deaf, false);
+	atomic_store(&handover, false);
+	atomic_store(&handover, false);
 }
 
 static void teardown(void)
@@ -232,6 +244,9 @@ START_TEST(test_agent_life)
 	ck_assert_int_eq(agent("monitor"), 8);
 	ck_assert_int_eq(agent("notify"), 0);
 	ck_assert_str_eq(score(buf), "200\n");
+	atomic_store(&handover, true); /* below a ready one, above one that is not */
+	ck_assert_int_eq(agent("monitor"), 8);
+	ck_assert_str_eq(score(buf), "50\n");
 	ck_assert_int_eq(agent("demote"), 0);
 	ck_assert_str_eq(role, "standby");
 	ck_assert_str_eq(score(buf), "100\n");
@@ -285,6 +300,30 @@ START_TEST(test_agent_metadata)
 }
 END_TEST
 
+/* The cluster project's own judges of agents, where they are installed. */
+START_TEST(test_agent_judges)
+{
+	start_server();
+	ck_assert_int_eq(
+		netns_sh(
+			"dtd=/usr/share/resource-agents/ra-api-1.dtd\n"
+			"[ -e $dtd ] && command -v xmllint >/dev/null || "
+			"{ echo 'dist: no ra-api-1.dtd or xmllint here: not looked at'; exit 0; }\n"
+			"%s/dist/ocf/syncd meta-data | grep -v DOCTYPE | "
+			"xmllint --noout --dtdvalid $dtd -",
+			top),
+		0);
+	ck_assert_int_eq(
+		netns_sh("command -v ocf-tester >/dev/null || "
+			 "{ echo 'dist: no ocf-tester here: not run'; exit 0; }\n"
+			 "PATH=%s:$PATH ocf-tester -n web -o group=web -o config=%s/syncd.conf "
+			 "-o syncctl=%s/syncctl %s/dist/ocf/syncd >%s/said 2>&1 || "
+			 "{ cat %s/said; exit 1; }",
+			 dir, dir, programs, top, dir, dir),
+		0);
+}
+END_TEST
+
 /* What the unit runs when it is stopped: systemctl's and syncctl's parts are played by scripts. */
 static int unit_stops(const char *job)
 {
@@ -319,8 +358,9 @@ START_TEST(test_samples)
 {
 	ck_assert_int_eq(netns_enter(), 0);
 	ck_assert_int_eq(
-		netns_sh("for i in 0 1; do ip link add eth$i type veth peer name peer$i && "
-			 "ip link set eth$i up || exit 1; done"),
+		netns_sh(
+			"for i in eth0 eth1 vrrp; do ip link add $i type veth peer name $i-peer && "
+			"ip link set $i up || exit 1; done"),
 		0);
 	ck_assert_int_eq(netns_sh("for f in dist/keepalived/*.conf; do "
 				  "sed 's|/usr/local/libexec/syncd|%s/dist/keepalived|; "
@@ -347,6 +387,7 @@ int main(void)
 	tcase_add_test(t, test_agent_life);
 	tcase_add_test(t, test_agent_failures);
 	tcase_add_test(t, test_agent_metadata);
+	tcase_add_test(t, test_agent_judges);
 	tcase_add_test(t, test_unit_stops);
 	tcase_add_test(t, test_samples);
 	suite_add_tcase(s, t);

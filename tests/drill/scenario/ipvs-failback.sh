@@ -2,7 +2,7 @@
 # IPVS NAT: the active balancer crashes, comes back empty, takes its addresses back, crashes again
 
 needs gate
-PREEMPT=
+PREEMPT='preempt_delay 0'
 VIRTUAL=(tcp4)
 balancers_up lb-a lb-b
 flows_few_ipvs

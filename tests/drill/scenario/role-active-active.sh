@@ -2,7 +2,7 @@
 # two groups, each active on another node; one takes both, gives one back, and the other way round
 
 needs gate
-PREEMPT=
+PREEMPT='preempt_delay 0'
 SITE_GROUPS=(web shop)
 site_up lb-a lb-b
 servers_start

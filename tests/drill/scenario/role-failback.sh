@@ -2,7 +2,7 @@
 # the active balancer crashes, comes back empty, takes its addresses back, crashes again
 
 needs gate
-PREEMPT=
+PREEMPT='preempt_delay 0'
 balancers_up lb-a lb-b
 flows_usual
 steady lb-a lb-b

@@ -2,7 +2,7 @@
 # a front cable is pulled and plugged five times: ten takeovers, over entries that were kept
 
 needs gate
-PREEMPT=
+PREEMPT='preempt_delay 0'
 balancers_up lb-a lb-b
 flows_usual
 for round in 1 2 3 4 5; do

@@ -1,0 +1,15 @@
+# shellcheck shell=bash disable=SC2034
+# two-arm-nat.conf as shipped: the active balancer loses its power
+
+SAMPLE=two-arm-nat
+ADDRESSES=("${FRONT4[web]}" "${BACK4[web]}")
+VIRTUAL=(tcp4)
+balancers_up lb-a lb-b
+flows web4 synced tcp paced cl "${FRONT4[web]}" 80 60 pace_ms=500
+flows idle4 synced tcp idle cl "${FRONT4[web]}" 80 20
+flows up4 synced tcp up cl "${FRONT4[web]}" 80 1 kib_s=256
+flows control4 control tcp paced cl 10.77.0.13 80 20
+steady lb-a lb-b
+fault
+power_off lb-a
+taken_over_by lb-b
