@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From a file to struct config: the tree of config_tree.c is walked by the table of
+ * From a file to struct config: what libconfuse has read is walked by the table of
  * config_table.c, then config_check.c looks at the whole. Called by both programs and by
  * `syncd -t`. The first error ends it: one message, at the line where it is.
  */
 #include "syncd/base/config.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,183 +16,59 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-struct reader {
-	struct config *c;
-	const char *path;
-	char *err;
-};
-
-__attribute__((format(printf, 3, 4))) static int fail(const struct reader *r, int line,
-						      const char *fmt, ...)
+static int read_option(struct config_tree *t, const struct config_section *s,
+		       const struct config_option *o, cfg_t *in, char *at)
 {
-	int n = snprintf(r->err, CONFIG_ERROR_MAX, "%.*s:%d: ", CONFIG_PATH_MAX, r->path, line);
-	va_list ap;
-
-	if (n < 0)
-		n = 0;
-	va_start(ap, fmt);
-	(void)vsnprintf(r->err + n, CONFIG_ERROR_MAX - (size_t)n, fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
-static const struct config_section *find_section(const char *name)
-{
-	for (const struct config_section *s = config_sections + 1; s->option != NULL; s++)
-		if (strcmp(s->name, name) == 0)
-			return s;
-	return NULL;
-}
-
-static const struct config_option *find_option(const struct config_section *s, const char *name)
-{
-	for (const struct config_option *o = s->option; o->name != NULL; o++)
-		if (strcmp(o->name, name) == 0)
-			return o;
-	return NULL;
-}
-
-/* The names legal in a section, or at the top level its sections too. */
-static const char *allowed_names(const struct config_section *s, char *buf)
-{
-	size_t at = 0;
-
-	buf[0] = '\0';
-	for (const struct config_option *o = s->option; o->name != NULL; o++)
-		at += (size_t)snprintf(buf + at, CONFIG_ERROR_MAX - at, "%s%s", at > 0 ? ", " : "",
-				       o->name);
-	if (s->name == NULL)
-		for (s++; s->option != NULL; s++)
-			at += (size_t)snprintf(buf + at, CONFIG_ERROR_MAX - at, ", %s {}", s->name);
-	return buf;
-}
-
-/* An earlier item of the same name (and, for sections that there may be many of, title). */
-static const struct config_item *find_earlier(const struct config_item *first,
-					      const struct config_item *it, bool many)
-{
-	for (; first != it; first = first->next)
-		if (strcmp(first->name, it->name) == 0 &&
-		    (!many || (first->values == 1 && it->values == 1 &&
-			       strcmp(first->value[0].text, it->value[0].text) == 0)))
-			return first;
-	return NULL;
-}
-
-static int read_option(const struct reader *r, const struct config_option *o,
-		       const struct config_item *it, char *at)
-{
+	const struct config_text *given[CONFIG_LIST_MAX + 1];
 	const char *text[CONFIG_LIST_MAX + 1];
 	char allowed[CONFIG_ERROR_MAX];
-	const size_t n = it->values <= CONFIG_LIST_MAX ? it->values : CONFIG_LIST_MAX + 1;
-	const struct config_text *culprit;
-	size_t bad;
+	cfg_opt_t *opt = cfg_getopt(in, o->name);
+	size_t n, bad;
 
-	for (size_t i = 0; i < n; i++)
-		text[i] = it->value[i].text;
+	for (n = 0; n < cfg_opt_size(opt) && n <= CONFIG_LIST_MAX; n++) {
+		given[n] = cfg_opt_getnptr(opt, (unsigned)n);
+		text[n] = given[n]->text;
+	}
+	(void)config_option_allowed(o, allowed);
+	if (n == 0)
+		return !o->mandatory ? 0
+				     : config_fail(t, config_tree_line(in, NULL),
+						   "section '%s' needs option '%s': %s", s->name,
+						   o->name, allowed);
+	if (strcmp(text[0], CONFIG_EMPTY_LIST) == 0)
+		n = 0;
 	if (config_option_read(o, text, n, at + o->offset, &bad) == 0)
 		return 0;
-	(void)config_option_allowed(o, allowed);
-	if (bad >= n)
-		return fail(r, it->line, "option '%s' has no value; allowed: %s", o->name, allowed);
-	if (bad == 0 && n > 1 && o->type < CONFIG_SET)
-		return fail(r, it->line, "option '%s' is a list; allowed: %s", o->name, allowed);
-	culprit = &it->value[bad];
-	return fail(r, culprit->line, "option '%s': '%s' is not allowed; allowed: %s", o->name,
-		    culprit->text, allowed);
+	return config_fail(t, given[bad]->line, "option '%s': '%s' is not allowed; allowed: %s",
+			   o->name, text[bad], allowed);
 }
 
-static void set_defaults(const struct config_section *s, char *at)
-{
-	for (const struct config_option *o = s->option; o->name != NULL; o++) {
-		const char *item[CONFIG_LIST_MAX];
-		char *text, *save = NULL;
-		size_t n = 0, bad;
-
-		if (o->def == NULL)
-			continue;
-		text = strdup(o->def);
-		if (text == NULL)
-			abort(); /* a start without memory for a word */
-		for (char *w = strtok_r(text, " ", &save); w != NULL;
-		     w = strtok_r(NULL, " ", &save))
-			item[n++] = w;
-		if (config_option_read(o, item, n, at + o->offset, &bad) < 0)
-			abort(); /* the table is wrong: the first test would have met it */
-		free(text);
-	}
-}
-
-/* Options of one section; `items` is its content. */
-static int read_options(const struct reader *r, const struct config_section *s,
-			const struct config_item *items, int line, char *at)
-{
-	char allowed[CONFIG_ERROR_MAX];
-
-	for (const struct config_item *it = items; it != NULL; it = it->next) {
-		const struct config_option *o = find_option(s, it->name);
-		const struct config_item *earlier = find_earlier(items, it, false);
-		int rc;
-
-		if (it->section && s->name == NULL)
-			continue; /* read_sections */
-		if (it->section)
-			return fail(r, it->line,
-				    "section '%s' does not belong in '%s'; allowed: %s", it->name,
-				    s->name, allowed_names(s, allowed));
-		if (o == NULL)
-			return fail(r, it->line, "unknown option '%s' %s%s; allowed: %s", it->name,
-				    s->name != NULL ? "in section " : "at the top level",
-				    s->name != NULL ? s->name : "", allowed_names(s, allowed));
-		if (earlier != NULL)
-			return fail(r, it->line,
-				    "option '%s' is given twice; the first is in line %d, and one "
-				    "is allowed",
-				    it->name, earlier->line);
-		rc = read_option(r, o, it, at);
-		if (rc < 0)
-			return rc;
-	}
-	for (const struct config_option *o = s->option; o->name != NULL; o++) {
-		bool given = !o->mandatory;
-
-		for (const struct config_item *it = items; it != NULL && !given; it = it->next)
-			given = strcmp(it->name, o->name) == 0;
-		if (!given)
-			return fail(r, line, "section '%s' needs option '%s': %s", s->name, o->name,
-				    config_option_allowed(o, allowed));
-	}
-	return 0;
-}
-
-static int read_title(const struct reader *r, const struct config_section *s,
-		      const struct config_item *it, char *at)
+static int read_title(struct config_tree *t, const struct config_section *s, cfg_t *in, char *at)
 {
 	static const char legal[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 	const struct config_option id = {.type = CONFIG_NUMBER, .min = 1, .max = 65535};
-	const char *title = it->values > 0 ? it->value[0].text : NULL;
+	const char *title = cfg_title(in);
+	const int line = config_tree_line(in, NULL);
 	size_t bad;
 
 	if (s->title == CONFIG_NO_TITLE)
-		return title == NULL ? 0 : fail(r, it->line, "section '%s' takes no name", s->name);
-	if (title == NULL)
-		return fail(r, it->line, "section '%s' needs a %s: %s %s { ... }", s->name,
-			    s->title == CONFIG_TITLE_ID ? "number" : "name", s->name,
-			    s->title == CONFIG_TITLE_ID ? "1" : "NAME");
+		return 0;
 	if (s->title == CONFIG_TITLE_ID) {
 		if (config_option_read(&id, &title, 1, at + s->title_offset, &bad) == 0)
 			return 0;
-		return fail(r, it->line, "section '%s': '%s' is not allowed; allowed: 1 to 65535",
-			    s->name, title);
+		return config_fail(t, line,
+				   "section '%s': '%s' is not allowed; allowed: 1 to 65535",
+				   s->name, title);
 	}
 	/* Names become parts of paths: the socket's directory, the track files. */
 	if (strlen(title) >= s->title_size || title[0] == '\0' || title[0] == '.' ||
 	    title[strspn(title, legal)] != '\0')
-		return fail(r, it->line,
-			    "section '%s': name '%s' is not allowed; allowed: letters, digits, _ . "
-			    "- (less than %zu, not beginning with a dot)",
-			    s->name, title, s->title_size);
+		return config_fail(
+			t, line,
+			"section '%s': name '%s' is not allowed; allowed: letters, digits, _ . "
+			"- (less than %zu, not beginning with a dot)",
+			s->name, title, s->title_size);
 	memcpy(at + s->title_offset, title, strlen(title) + 1);
 	return 0;
 }
@@ -216,79 +91,66 @@ static char *add_instance(struct config *c, const struct config_section *s)
 	return more;
 }
 
-static int read_section(const struct reader *r, const struct config_item *tree,
-			const struct config_item *it)
+/* The nth section of its kind. */
+static int read_section(struct config *c, struct config_tree *t, const struct config_section *s,
+			unsigned nth)
 {
-	const struct config_section *s = find_section(it->name);
-	const struct config_item *earlier;
-	char allowed[CONFIG_ERROR_MAX];
+	cfg_t *in = s->name != NULL ? cfg_getnsec(t->root, s->name, nth) : t->root;
+	const int line = config_tree_line(in, NULL);
 	char *at;
 	int rc;
 
-	if (s == NULL)
-		return fail(r, it->line, "unknown section '%s'; allowed: %s", it->name,
-			    allowed_names(config_sections, allowed));
-	earlier = find_earlier(tree, it, s->many);
-	if (earlier != NULL)
-		return fail(r, it->line,
-			    "section '%s%s%s' is given twice; the first is in line %d, and one is "
-			    "allowed",
-			    it->name, s->many ? " " : "", s->many ? it->value[0].text : "",
-			    earlier->line);
-	if (s->many && *(size_t *)(void *)((char *)r->c + s->count_offset) == s->max)
-		return fail(r, it->line, "section '%s': at most %zu are allowed", it->name, s->max);
-	at = s->many ? add_instance(r->c, s) : (char *)r->c + s->offset;
+	if (!s->many && nth > 0)
+		return config_fail(
+			t, line,
+			"section '%s' is given twice; the first is in line %d, and one is "
+			"allowed",
+			s->name, config_tree_line(cfg_getsec(t->root, s->name), NULL));
+	if (s->many && nth == s->max)
+		return config_fail(t, line, "section '%s': at most %zu are allowed", s->name,
+				   s->max);
+	at = s->many ? add_instance(c, s) : (char *)c + s->offset;
 	if (at == NULL)
 		return -ENOMEM;
-	set_defaults(s, at);
-	rc = read_title(r, s, it, at);
-	return rc < 0 ? rc : read_options(r, s, it->child, it->line, at);
+	rc = read_title(t, s, in, at);
+	for (const struct config_option *o = s->option; o->name != NULL && rc == 0; o++)
+		rc = read_option(t, s, o, in, at);
+	return rc;
 }
 
-static int read_tree(const struct reader *r, const struct config_item *tree)
+static int read_tree(struct config *c, struct config_tree *t)
 {
-	int rc;
+	int rc = read_section(c, t, config_sections, 0);
 
-	for (const struct config_section *s = config_sections; s->option != NULL; s++)
-		if (!s->many)
-			set_defaults(s, (char *)r->c + s->offset);
-	rc = read_options(r, config_sections, tree, 1, (char *)r->c + config_sections->offset);
-	for (const struct config_item *it = tree; it != NULL && rc == 0; it = it->next)
-		if (it->section)
-			rc = read_section(r, tree, it);
+	for (const struct config_section *s = config_sections + 1; s->option != NULL; s++)
+		for (unsigned i = 0; i < cfg_size(t->root, s->name) && rc == 0; i++)
+			rc = read_section(c, t, s, i);
 	return rc;
 }
 
 int config_parse(const char *text, const char *path, struct config **out, char *err)
 {
-	struct reader r = {.path = path, .err = err};
-	struct config_item *tree = NULL;
-	char what[CONFIG_ERROR_MAX] = "out of memory";
-	int line = 0, rc;
+	struct config *c = calloc(1, sizeof(*c));
+	int rc;
 
-	err[0] = '\0';
-	r.c = calloc(1, sizeof(*r.c));
-	if (r.c == NULL)
+	if (c != NULL)
+		c->tree = config_tree_read(text);
+	if (c == NULL || c->tree == NULL) {
+		(void)snprintf(err, CONFIG_ERROR_MAX, "%s: out of memory", path);
+		free(c);
 		return -ENOMEM;
-	(void)snprintf(r.c->path, sizeof(r.c->path), "%s", path);
-	rc = config_tree_parse(text, &tree, &line, what, sizeof(what));
-	if (rc < 0) {
-		(void)fail(&r, line, "%s", what);
-		goto out;
 	}
-	rc = read_tree(&r, tree);
-	if (rc < 0)
-		goto out;
-	rc = config_check(r.c, tree, &line, what);
-	if (rc < 0) {
-		(void)fail(&r, line, "%s", what);
-		goto out;
+	(void)snprintf(c->path, sizeof(c->path), "%s", path);
+	rc = c->tree->err[0] != '\0' ? -EINVAL : read_tree(c, c->tree);
+	if (rc == 0)
+		rc = config_check(c);
+	if (rc == 0) {
+		*out = c;
+		return 0;
 	}
-	*out = r.c;
-	r.c = NULL;
-out:
-	config_tree_free(tree);
-	config_free(r.c);
+	(void)snprintf(err, CONFIG_ERROR_MAX, "%.*s:%d: %s", CONFIG_PATH_MAX, path, c->tree->line,
+		       rc == -ENOMEM ? "out of memory" : c->tree->err);
+	config_free(c);
 	return rc;
 }
 
@@ -340,7 +202,13 @@ void config_free(struct config *c)
 	free(c->link);
 	free(c->key);
 	free(c->group);
+	config_tree_free(c->tree);
 	free(c);
+}
+
+void config_print(const struct config *c, FILE *to)
+{
+	(void)cfg_print(c->tree->root, to);
 }
 
 const struct config_group *config_find_group(const struct config *c, const char *name)

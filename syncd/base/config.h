@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The whole configuration as one typed structure. syncd.conf(5) describes the options; the table
- * of them, with defaults and bounds, is config_table.c; docs/adr/0004-configuration.md tells why
- * the reader is our own. Nothing here changes after config_load.
+ * of them, with defaults and bounds, is config_table.c; docs/adr/0004-configuration.md tells how
+ * libconfuse reads it. Nothing here changes after config_load.
  */
 #ifndef SYNCD_BASE_CONFIG_H
 #define SYNCD_BASE_CONFIG_H
@@ -178,6 +178,7 @@ struct config_top {
 
 struct config {
 	char path[CONFIG_PATH_MAX]; /* the file read */
+	struct config_tree *tree;   /* its text, for config_print */
 	struct config_top top;
 	struct config_node node;
 	struct config_sync sync;
@@ -205,7 +206,7 @@ int config_load(const char *path, struct config **out, char *err);
 int config_parse(const char *text, const char *path, struct config **out, char *err);
 void config_free(struct config *c);
 
-/* Writes everything, defaults too, in a form that config_parse reads back alike. */
+/* Writes what is given and what is not, defaults too; config_parse reads it back alike. */
 void config_print(const struct config *c, FILE *to);
 
 /* NULL where there is none. Names as written, ids as configured. */

@@ -4,12 +4,12 @@
 #define SYNCD_BASE_CONFIG_CHECK_H
 
 #include "syncd/base/config.h"
-#include "syncd/base/config_tree.h"
 
 /*
  * Checks what was read against itself and fills in what follows from other options (directories,
- * default groups, order of links, keys and groups). Returns 0, or -EINVAL with *line and err.
+ * default groups, order of links, keys and groups). Returns 0, or -EINVAL with the error in
+ * c->tree.
  */
-int config_check(struct config *c, const struct config_item *tree, int *line, char *err);
+int config_check(struct config *c);
 
 #endif

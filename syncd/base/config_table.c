@@ -5,6 +5,8 @@
  */
 #include "syncd/base/config_table.h"
 
+#include <string.h>
+
 #define AT(type_, field)	 .offset = offsetof(struct type_, field)
 #define BOOL(type_, field, def_) .type = CONFIG_BOOL, AT(type_, field), .def = (def_)
 #define NUM(type_, field, lo, hi, d) \
@@ -87,7 +89,7 @@ static const struct config_option group_options[] = {
 static const struct config_option conntrack_options[] = {
 	{"enabled", BOOL(config_conntrack, enabled, "true")},
 	{"protocols", .type = CONFIG_SET, AT(config_conntrack, protocols), .names = proto_names,
-	 .def = "tcp udp sctp"},
+	 .def = "{tcp, udp, sctp}"},
 	{"tcp_from", ENUM(config_conntrack, tcp_from, tcp_names, "established")},
 	{"udp_from", ENUM(config_conntrack, udp_from, udp_names, "reply")},
 	{"sctp_from", ENUM(config_conntrack, sctp_from, sctp_names, "established")},
@@ -169,3 +171,19 @@ const struct config_section config_sections[] = {
 	{ONE("hooks", config_hooks, hooks), .option = hooks_options},
 	{0},
 };
+
+const struct config_section *config_find_section(const char *name)
+{
+	for (const struct config_section *s = config_sections + 1; s->option != NULL; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+const struct config_option *config_find_option(const struct config_section *s, const char *name)
+{
+	for (const struct config_option *o = s->option; o->name != NULL; o++)
+		if (strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The table of sections and options: type, place in struct config, default, bounds. Read by
- * config.c (reading), config_print.c (writing) and nobody else.
+ * config_tree.c, config.c and nobody else.
  */
 #ifndef SYNCD_BASE_CONFIG_TABLE_H
 #define SYNCD_BASE_CONFIG_TABLE_H
@@ -30,7 +30,7 @@ struct config_option {
 	size_t size;		  /* CONFIG_WORD: bytes with the NUL */
 	uint32_t min, max;	  /* CONFIG_NUMBER; CONFIG_RANGES: of each bound */
 	const char *const *names; /* CONFIG_ENUM, CONFIG_SET; ends with NULL */
-	const char *def;	  /* as one would write it, items between blanks; NULL: empty */
+	const char *def;	  /* as one would write it; NULL: empty */
 };
 
 enum config_title { CONFIG_NO_TITLE, CONFIG_TITLE_NAME, CONFIG_TITLE_ID };
@@ -50,6 +50,10 @@ struct config_section {
 /* Ends with an option of NULL. The first is the top level. */
 extern const struct config_section config_sections[];
 
+/* NULL where there is none; of the options, those of one section. */
+const struct config_section *config_find_section(const char *name);
+const struct config_option *config_find_option(const struct config_section *s, const char *name);
+
 /* What is allowed for an option, in words; buf holds CONFIG_ERROR_MAX. Returns buf. */
 const char *config_option_allowed(const struct config_option *o, char *buf);
 
@@ -59,8 +63,5 @@ const char *config_option_allowed(const struct config_option *o, char *buf);
  */
 int config_option_read(const struct config_option *o, const char *const *text, size_t n, void *at,
 		       size_t *bad);
-
-/* Writes the value as config_option_read takes it. */
-void config_option_write(const struct config_option *o, const void *at, FILE *to);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Values of options, from text and back, by type. Called by config.c and config_print.c; knows no
- * option by name.
+ * Values of options, from text, by type. Called by config.c; knows no option by name.
  */
 #include <arpa/inet.h>
+#include <confuse.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +27,12 @@ static int read_number(const char *text, uint32_t min, uint32_t max, uint32_t *o
 
 static int read_bool(const char *text, bool *out)
 {
-	*out = strcmp(text, "true") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "on") == 0;
-	if (*out || strcmp(text, "false") == 0 || strcmp(text, "no") == 0 ||
-	    strcmp(text, "off") == 0)
-		return 0;
-	return -EINVAL;
+	const int value = cfg_parse_boolean(text);
+
+	if (value < 0)
+		return -EINVAL;
+	*out = value != 0;
+	return 0;
 }
 
 static int read_name(const char *text, const char *const *names, uint32_t *out)
@@ -287,89 +288,4 @@ const char *config_option_allowed(const struct config_option *o, char *buf)
 		break;
 	}
 	return buf;
-}
-
-static void write_prefix(const struct config_prefix *p, FILE *to)
-{
-	char host[INET6_ADDRSTRLEN];
-
-	(void)inet_ntop(p->addr_len == 4 ? AF_INET : AF_INET6, p->addr.b, host, sizeof(host));
-	if (p->bits == p->addr_len * 8)
-		(void)fprintf(to, "\"%s\"", host);
-	else
-		(void)fprintf(to, "\"%s/%u\"", host, p->bits);
-}
-
-static void write_text(const char *text, FILE *to)
-{
-	(void)fputc('"', to);
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			(void)fputc('\\', to);
-		(void)fputc(*text, to);
-	}
-	(void)fputc('"', to);
-}
-
-static void write_set(const char *const *names, uint32_t bits, FILE *to)
-{
-	const char *comma = "";
-
-	for (unsigned i = 0; names[i] != NULL; i++)
-		if (bits & 1u << i) {
-			(void)fprintf(to, "%s%s", comma, names[i]);
-			comma = ", ";
-		}
-}
-
-static void write_item(const struct config_option *o, const void *at, size_t i, FILE *to)
-{
-	const struct config_ranges *ranges = at;
-	const struct config_marks *marks = at;
-
-	if (i > 0)
-		(void)fputs(", ", to);
-	if (o->type == CONFIG_PREFIXES)
-		write_prefix(&((const struct config_prefixes *)at)->item[i], to);
-	else if (o->type == CONFIG_NAMES)
-		write_text(((const struct config_names *)at)->item[i], to);
-	else if (o->type == CONFIG_MARKS)
-		(void)fprintf(to, "0x%x/0x%x", marks->item[i].value, marks->item[i].mask);
-	else if (ranges->item[i].first == ranges->item[i].last)
-		(void)fprintf(to, "%u", ranges->item[i].first);
-	else
-		(void)fprintf(to, "%u-%u", ranges->item[i].first, ranges->item[i].last);
-}
-
-static void write_hex(const struct config_bytes *b, FILE *to)
-{
-	(void)fputc('"', to);
-	for (size_t i = 0; i < b->n; i++)
-		(void)fprintf(to, "%02x", b->item[i]);
-	(void)fputc('"', to);
-}
-
-void config_option_write(const struct config_option *o, const void *at, FILE *to)
-{
-	if (is_list(o)) {
-		(void)fputs("{ ", to);
-		if (o->type == CONFIG_SET)
-			write_set(o->names, *(const uint32_t *)at, to);
-		else
-			for (size_t i = 0; i < *(const size_t *)at; i++)
-				write_item(o, at, i, to);
-		(void)fputs(" }", to);
-	} else if (o->type == CONFIG_BOOL) {
-		(void)fputs(*(const bool *)at ? "true" : "false", to);
-	} else if (o->type == CONFIG_NUMBER) {
-		(void)fprintf(to, "%u", *(const uint32_t *)at);
-	} else if (o->type == CONFIG_ENUM) {
-		(void)fputs(o->names[*(const uint32_t *)at], to);
-	} else if (o->type == CONFIG_WORD) {
-		write_text(at, to);
-	} else if (o->type == CONFIG_ADDRESS) {
-		write_prefix(at, to);
-	} else {
-		write_hex(at, to);
-	}
 }

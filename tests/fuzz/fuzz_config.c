@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any text as a configuration; what is accepted must print and parse again to the same text. */
+/*
+ * Any text as a configuration; what is accepted must print and parse again to the same text, what
+ * is refused has a message of one line that says where.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(again);
 		config_free(c);
 		config_free(second);
+	} else {
+		assert(strncmp(err, "fuzz:", 5) == 0 && err[5] >= '1' && err[5] <= '9');
+		assert(strstr(err, ": ")[2] != '\0' && strchr(err, '\n') == NULL);
 	}
 	free(text);
 	return 0;

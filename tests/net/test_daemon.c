@@ -176,7 +176,7 @@ static void expect_failure(int code, const char *text)
 START_TEST(test_bad_configuration)
 {
 	configure(0, "1.key", GROUPS "colour = red\n");
-	expect_failure(2, "a.conf:6: unknown option 'colour'");
+	expect_failure(2, "a.conf:6: no such option 'colour'");
 	ck_assert_int_eq(netns_sh("%s/syncd -t -c %s/a.conf 2>/dev/null", programs, dir), 2);
 	ck_assert_int_eq(netns_sh("%s/syncd -t -c %s/b.conf 2>/dev/null", programs, dir), 0);
 	ck_assert_int_eq(netns_sh("%s/syncd -c /nonexistent 2>/dev/null", programs), 2);
@@ -492,7 +492,7 @@ START_TEST(test_reload)
 	/* syncctl would find the file broken itself: by the socket */
 	ck_assert_int_eq(netns_sh("%s/syncctl -s %s/run-a/ctl reload 2>%s/err", programs, dir, dir),
 			 1);
-	ck_assert(said("err", "unknown option 'nonsense'"));
+	ck_assert(said("err", "no such option 'nonsense'"));
 	configure(0, "missing.key", GROUPS);
 	ck_assert_int_eq(ctl(0, "reload"), 1);
 	ck_assert(said("err", "nothing has changed"));

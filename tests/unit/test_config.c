@@ -37,13 +37,28 @@ static const struct {
 	{BASE "limits {\n retain = 100\n", {"t.conf:5:", "limits", "}"}},
 	{NODE "link a {\n interface = eth0\n" KEY GROUP, {"t.conf:2:", "link", "}"}},
 	{BASE "conntrack {\n protocols = { tcp\n lease_s = 99 }\n",
-	 {"t.conf:7:", "protocols", "line 6"}},
-	{BASE "}\n", {"t.conf:5:", "} closes nothing"}},
+	 {"t.conf:7:", "'lease_s'", "'protocols' of line 6", "allowed: commas"}},
+	{BASE "}\n", {"t.conf:5:", "closing brace", "allowed:"}},
+	{BASE "conntrack {\n protocols = { tcp\n", {"t.conf:7:", "end of file", "line 6", "}"}},
+	{BASE "ipvs { }\n/* } */ limits { # }\n\n", {"t.conf:6:", "limits", "}"}},
+	{BASE "sync {\n mode = failover\nkey 2 { file = /x }\n",
+	 {"t.conf:7:", "'key'", "section 'sync' of line 5"}},
 	/* duplicates */
 	{BASE "limits { retain = 16\n retain = 16 }\n",
 	 {"t.conf:6:", "'retain'", "twice", "line 5"}},
 	{BASE "insecure = false\ninsecure = false\n",
 	 {"t.conf:6:", "'insecure'", "twice", "line 5"}},
+	{BASE "sync {\n links = { }\n\n links = { sync0 } }\n",
+	 {"t.conf:8:", "'links'", "twice", "line 6"}},
+	{BASE "sync {\n links = {\n sync0 }\n links = { } }\n",
+	 {"t.conf:8:", "'links'", "twice", "line 7"}},
+	{BASE "sync {\n links = sync0\n links = sync0 }\n",
+	 {"t.conf:7:", "'links'", "twice", "line 6"}},
+	{BASE "sync {\n links += { sync0 } }\n", {"t.conf:6:", "'links'", "allowed: links ="}},
+	{BASE "node lb-b { id = 2 }\n", {"t.conf:5:", "'node'", "twice", "line 1"}},
+	{BASE "node lb-a { id = 1 }\n", {"t.conf:5:", "'node lb-a'", "twice", "line 1"}},
+	{BASE "group b {\n id = 2 }\ngroup b { id = 3 }\n",
+	 {"t.conf:7:", "'group b'", "twice", "line 5"}},
 	{BASE "ipvs { }\nipvs { }\n", {"t.conf:6:", "'ipvs'", "twice", "line 5"}},
 	{BASE "group web { id = 2 }\n", {"t.conf:5:", "'group web'", "twice", "line 4"}},
 	{BASE "key 1 { file = /x }\n", {"t.conf:5:", "'key 1'", "twice", "line 3"}},
@@ -61,11 +76,17 @@ static const struct {
 	{BASE "log = loud\n", {"t.conf:5:", "'loud'", "error, warning"}},
 	{BASE "conntrack { protocols = { tcp, gre } }\n", {"t.conf:5:", "'gre'", "tcp, udp"}},
 	{BASE "conntrack { label_mask = 0x1 }\n", {"t.conf:5:", "'0x1'", "hexadecimal"}},
-	{BASE "conntrack { lease_s = { 100, 200 } }\n", {"t.conf:5:", "'lease_s'", "list"}},
+	{BASE "conntrack { lease_s = { } }\n", {"t.conf:5:", "'lease_s'", "a number"}},
+	{BASE "conntrack { protocols = }\n", {"t.conf:5:", "'}'", "'protocols'", "a list of tcp"}},
+	{BASE "conntrack { lease_s =", {"t.conf:5:", "end of file", "'lease_s'", "a number"}},
+	{BASE "conntrack { lease_s = { 100, 200 } }\n",
+	 {"t.conf:5:", "'{'", "'lease_s'", "a number"}},
 	{BASE "conntrack { leave_out = { 10.0.0.1/8 } }\n",
 	 {"t.conf:5:", "10.0.0.1/8", "host bits"}},
 	{BASE "group b { id = 2 ports = { 90-80 } }\n", {"t.conf:5:", "'90-80'", "FIRST-LAST"}},
 	{BASE "group b { id = 2 marks = { 3/2 } }\n", {"t.conf:5:", "'3/2'", "mask"}},
+	{BASE "limits { stall_ms = 10\n retain = }\n",
+	 {"t.conf:6:", "'retain'", "allowed: retain ="}},
 	{BASE "limits { retain = }\n", {"t.conf:5:", "'retain'", "missing"}},
 	/* whatever looks like an expansion */
 	{BASE "journal {\n dir = \"/var/${HOME}\"\n}\n", {"t.conf:6:", "${...}", "not expanded"}},
@@ -78,10 +99,10 @@ static const struct {
 	{NODE LINK KEY, {"t.conf:1:", "no group"}},
 	{BASE "insecure = true\n", {"t.conf:5:", "insecure", "keys"}},
 	{NODE LINK KEY "group web { }\n", {"t.conf:4:", "group", "'id'", "1 to 65535"}},
-	{NODE LINK KEY "group { id = 1 }\n", {"t.conf:4:", "'group'", "needs a name"}},
+	{NODE LINK KEY "group { id = 1 }\n", {"t.conf:4:", "'group'", "allowed: group NAME {"}},
 	{NODE LINK KEY "group ../x { id = 1 }\n", {"t.conf:4:", "'../x'", "letters"}},
 	{NODE LINK "key one { file = /x }\n" GROUP, {"t.conf:3:", "'one'", "1 to 65535"}},
-	{BASE "ipvs x { }\n", {"t.conf:5:", "'ipvs'", "no name"}},
+	{BASE "ipvs x { }\n", {"t.conf:5:", "'ipvs'", "allowed: ipvs {"}},
 	{BASE "group b {\n id = 1\n match = { 192.0.2.1 } }\n", {"t.conf:6:", "id 1", "'web'"}},
 	{BASE "group b { id = 2 }\n", {"t.conf:5:", "everything left"}},
 	{BASE "link x { interface = a }\nlink y { interface = a }\nlink z { interface = a }\n"
@@ -100,7 +121,17 @@ static const struct {
 	{BASE "log = \"info\n", {"t.conf:5:", "not closed"}},
 	{BASE "/* never ends\n", {"t.conf:5:", "comment"}},
 	{BASE "log = info;\n", {"t.conf:5:", "character"}},
-	{BASE "a { b { c { d { e { } } } } }\n", {"t.conf:5:", "nested"}},
+	{BASE "log = info, warning\n", {"t.conf:5:", "','", "'log' of line 5", "list"}},
+	{BASE "log = \"a\\tb\"\n", {"t.conf:5:", "backslash"}},
+	{BASE "a { b { c { d { e { } } } } }\n", {"t.conf:5:", "'a'", "allowed:"}},
+	{BASE "ipvs { limits { } }\n", {"t.conf:5:", "'ipvs'", "}", "'limits' in line 5"}},
+	{BASE "limits|retain = 99\n", {"t.conf:5:", "character"}},
+	{BASE "limits {\n \"\" = 99 }\n", {"t.conf:6:", "name", "expected"}},
+	{BASE "limits {\n \"\" = 99\n", {"t.conf:6:", "name", "expected"}},
+	/* the line after comments of every kind */
+	{BASE "# a\n// b # c\n/* d\n e */ limits { /**/ retain = 1 }\n",
+	 {"t.conf:8:", "'retain'", "16 to"}},
+	{"\n# a\n" BASE "limits { # { b\n retain = 1 }\n", {"t.conf:8:", "'retain'", "16 to"}},
 };
 
 START_TEST(test_refused)
@@ -117,6 +148,19 @@ START_TEST(test_refused)
 			      err);
 	}
 	ck_assert_ptr_null(strchr(err, '\n'));
+}
+END_TEST
+
+/* The library's lexer is one for the process: no error may leave it in the middle of something. */
+START_TEST(test_after_error)
+{
+	char err[CONFIG_ERROR_MAX];
+	struct config *c;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		ck_assert_int_eq(config_parse(refused[i].text, "t.conf", &c, err), -EINVAL);
+		config_free(parse(BASE));
+	}
 }
 END_TEST
 
@@ -286,10 +330,17 @@ END_TEST
 /* No environment, no includes, nothing but the text: comments and quotes in every place. */
 START_TEST(test_syntax)
 {
-	struct config *c = parse("# comment\n// another\n/* and\n a third */ " BASE
-				 "hooks { alarm = \"/a#b//c\" } # ends\n"
-				 "conntrack { protocols = { \"tcp\", udp, } }\n");
+	struct config *c =
+		parse("# comment\n// another\n/* and\n a third */ " BASE
+		      "hooks { alarm = \"/a#b//c\" } # ends\n"
+		      "journal { dir = /a//b*c+/\n}metrics{}keepalived{fifo='/a\\\"#b'}\r\n"
+		      "conntrack { protocols = { \"tcp\", udp, } leave_out = 10.0.0.0/8 }\n"
+		      "group b { id = 2 match = { } ports = 80 }\n");
 
+	ck_assert_str_eq(c->journal.dir, "/a//b*c+/");
+	ck_assert_str_eq(c->keepalived.fifo, "/a\\\"#b");
+	ck_assert_uint_eq(c->conntrack.leave_out.n, 1);
+	ck_assert_uint_eq(c->group[1].match.n, 0);
 	ck_assert_str_eq(c->hooks.alarm, "/a#b//c");
 	ck_assert_uint_eq(c->conntrack.protocols, 1 << CONFIG_TCP | 1 << CONFIG_UDP);
 	config_free(c);
@@ -304,6 +355,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(t, test_refused, 0, (int)(sizeof(refused) / sizeof(refused[0])));
+	tcase_add_test(t, test_after_error);
 	tcase_add_test(t, test_defaults);
 	tcase_add_test(t, test_order);
 	tcase_add_test(t, test_round_trip);
