@@ -25,4 +25,14 @@ uint64_t digest_position(const struct digest_key *k, const uint8_t *key, size_t 
 /* What the flow adds to a digest: hash of its encoded bytes. Digests are XORs of these. */
 uint64_t digest_content(const struct digest_key *k, const uint8_t *flow, size_t len);
 
+/* The same of n keys or flows at once, into out[]; several times faster for eight and more. */
+struct digest_input {
+	const uint8_t *bytes;
+	size_t len;
+};
+void digest_positions(const struct digest_key *k, const struct digest_input *key, size_t n,
+		      uint64_t *out);
+void digest_contents(const struct digest_key *k, const struct digest_input *flow, size_t n,
+		     uint64_t *out);
+
 #endif

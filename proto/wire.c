@@ -153,7 +153,7 @@ static bool wire_read_len(struct wire_reader *r, struct wire_field *out)
 	return true;
 }
 
-int wire_read_field(struct wire_reader *r, struct wire_field *out)
+int wire_read_field_any(struct wire_reader *r, struct wire_field *out)
 {
 	uint64_t tag;
 	bool ok = false;

@@ -133,6 +133,19 @@ static inline bool wire_read_varint(struct wire_reader *r, uint64_t *out)
  * Reads the next field. Returns 1, 0 at the end, -EBADMSG where it is cut short or of a type that
  * no proto3 encoder writes. Callers skip a tag they do not know by going on.
  */
-int wire_read_field(struct wire_reader *r, struct wire_field *out);
+int wire_read_field_any(struct wire_reader *r, struct wire_field *out);
+
+static inline int wire_read_field(struct wire_reader *r, struct wire_field *out)
+{
+	const uint8_t *p = r->p;
+
+	/* What datagrams consist of: flows and keys below 128 bytes. */
+	if (r->end - p < 2 || p[0] < 8 || p[0] >= 0x80 || (p[0] & 7) != WIRE_LEN || p[1] >= 0x80 ||
+	    r->end - p - 2 < p[1])
+		return wire_read_field_any(r, out);
+	*out = (struct wire_field){.tag = p[0], .bytes = p + 2, .len = p[1]};
+	r->p = p + 2 + p[1];
+	return 1;
+}
 
 #endif

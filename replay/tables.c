@@ -7,10 +7,15 @@
 
 #include "proto/flow_codec.h"
 
-enum { FLOWS_MAX = 1 << 28, KEEP_MAX = 900 /* flows of one datagram; fewer fit */ };
+enum {
+	FLOWS_MAX = 1 << 28,
+	KEEP_MAX = 900, /* flows of one datagram; fewer fit */
+	BATCH = 64,	/* whose hashes are worked out together */
+};
 
 struct tables {
 	const struct digest_key *key;
+	bool digests; /* only */
 	const struct tables_events *ev;
 	struct tables_group group[GROUPS_MAX];
 	size_t groups;
@@ -28,10 +33,21 @@ struct tables *tables_new(const struct digest_key *key, const struct tables_even
 	return t;
 }
 
+struct tables *tables_new_digests(const struct digest_key *key, const struct tables_events *ev)
+{
+	struct tables *t = tables_new(key, ev);
+
+	if (t)
+		t->digests = true;
+	return t;
+}
+
 void tables_free(struct tables *t)
 {
-	for (size_t i = 0; t && i < t->groups; i++)
+	for (size_t i = 0; t && i < t->groups; i++) {
 		table_free(t->group[i].table);
+		digest_map_free(t->group[i].map);
+	}
 	free(t);
 }
 
@@ -56,11 +72,12 @@ static struct tables_group *group_make(struct tables *t, uint32_t id)
 		return g;
 	g = &t->group[t->groups];
 	*g = (struct tables_group){.id = id, .exact = t->from_start};
-	if (t->key) {
+	if (t->key && t->digests)
+		g->map = digest_map_new();
+	else if (t->key)
 		g->table = table_new(t->key, FLOWS_MAX);
-		if (!g->table)
-			return NULL;
-	}
+	if (t->key && !g->map && !g->table)
+		return NULL;
 	t->groups++;
 	return g;
 }
@@ -88,6 +105,8 @@ static void start(struct tables *t)
 		group_lose(g);
 		if (g->table)
 			table_clear(g->table);
+		if (g->map)
+			digest_map_clear(g->map);
 		g->exact = true;
 		g->unsent = 0;
 	}
@@ -125,6 +144,10 @@ static void range_keep(struct tables_group *g, const struct data_info *info, con
 	enum data_piece piece;
 	size_t n = 0;
 
+	if (g->map) /* what stays is put again by the same datagram */
+		digest_map_del_range(g->map, info->range);
+	if (!g->table)
+		return;
 	data_iter_init(&it, data, len);
 	while ((piece = data_iter_next(&it)) != DATA_END)
 		if (piece == DATA_PUT && n < KEEP_MAX &&
@@ -134,6 +157,56 @@ static void range_keep(struct tables_group *g, const struct data_info *info, con
 	table_queue_clear(g->table, TABLE_KERNEL);
 }
 
+struct batch {
+	struct digest_input key[BATCH], flow[BATCH]; /* flow: of puts */
+	size_t puts, n;
+	bool put[BATCH];
+};
+
+/* Memory is fetched while the hashes of contents are worked out. */
+static void batch_apply(const struct tables *t, struct digest_map *m, struct batch *b)
+{
+	uint64_t position[BATCH], content[BATCH];
+
+	digest_positions(t->key, b->key, b->n, position);
+	for (size_t i = 0; i < b->n; i++)
+		digest_map_fetch(m, position[i]);
+	digest_contents(t->key, b->flow, b->puts, content);
+	for (size_t i = 0, put = 0; i < b->n; i++) {
+		if (b->put[i])
+			(void)digest_map_put(m, position[i], content[put++]);
+		else
+			digest_map_del(m, position[i]);
+	}
+	b->n = b->puts = 0;
+}
+
+static void digest_pieces(const struct tables *t, struct digest_map *m, const uint8_t *data,
+			  size_t len)
+{
+	struct batch b;
+	struct data_iter it;
+	enum data_piece piece;
+
+	b.n = b.puts = 0;
+	data_iter_init(&it, data, len);
+	while ((piece = data_iter_next(&it)) != DATA_END) {
+		struct digest_input *key = &b.key[b.n];
+
+		if (piece == DATA_DIGESTS)
+			continue;
+		b.put[b.n] = piece == DATA_PUT;
+		*key = (struct digest_input){it.bytes, it.len};
+		if (piece == DATA_PUT) {
+			b.flow[b.puts++] = *key;
+			(void)flow_key_slice(it.bytes, it.len, &key->bytes, &key->len);
+		}
+		if (++b.n == BATCH)
+			batch_apply(t, m, &b);
+	}
+	batch_apply(t, m, &b);
+}
+
 static void pieces(struct tables *t, struct tables_group *g, const struct journal_record *r,
 		   const struct data_info *info, const uint8_t *data, size_t len)
 {
@@ -141,6 +214,8 @@ static void pieces(struct tables *t, struct tables_group *g, const struct journa
 	struct data_iter it;
 	enum data_piece piece;
 
+	if (g->map && r->type != JOURNAL_TAIL)
+		digest_pieces(t, g->map, data, len);
 	if (!apply && !t->ev->piece)
 		return;
 	data_iter_init(&it, data, len);
@@ -163,8 +238,14 @@ static void check(struct tables *t, struct tables_group *g, const struct journal
 {
 	struct tables_check c = {.record = r, .group = g, .said = info->check};
 
-	if (g->table && g->unsent == 0) {
-		table_range_digest(g->table, (struct hash_range){0, 0}, &c.digest, &c.count);
+	if ((g->table || g->map) && g->unsent == 0) {
+		if (g->map) {
+			c.digest = digest_map_digest(g->map);
+			c.count = digest_map_count(g->map);
+		} else {
+			table_range_digest(g->table, (struct hash_range){0, 0}, &c.digest,
+					   &c.count);
+		}
 		c.equal = c.digest == info->check.digest && c.count == info->check.count;
 		g->exact |= c.equal; /* whatever was missing: this is the table */
 		c.compared = g->exact;
@@ -194,7 +275,8 @@ static void on_data(struct tables *t, struct tables_group *g, const struct journ
 		g->stream_session = r->session;
 		g->stream_counter = r->counter;
 	}
-	if (info->has_range && g->table && r->type != JOURNAL_KEPT && r->type != JOURNAL_TAIL)
+	if (info->has_range && (g->table || g->map) && r->type != JOURNAL_KEPT &&
+	    r->type != JOURNAL_TAIL)
 		range_keep(g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	g->unsent -= changes < g->unsent ? changes : g->unsent;
@@ -214,7 +296,7 @@ static void on_keyframe(struct tables *t, struct tables_group *g, const struct j
 	}
 	if (!info->has_range || info->range.lo != g->sweep_lo)
 		g->sweeping = false; /* a slice is missing */
-	if (g->table && info->has_range)
+	if ((g->table || g->map) && info->has_range)
 		range_keep(g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	if (queued > g->unsent)

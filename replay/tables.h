@@ -8,13 +8,15 @@
 #define REPLAY_TABLES_H
 
 #include "proto/journal.h"
+#include "replay/digest_map.h"
 #include "syncd/table/table.h"
 
 struct tables;
 
 struct tables_group {
 	uint32_t id;
-	struct table *table; /* NULL without a digest key */
+	struct table *table;	/* NULL without a digest key */
+	struct digest_map *map; /* instead of it, where only digests are wanted */
 	bool exact;
 	uint8_t state; /* enum node_state, of the node whose journal it is */
 	struct term term;
@@ -50,6 +52,9 @@ struct tables_events {
 
 /* key NULL: payloads are read and told, tables are not rebuilt. Borrowed, as is ev. */
 struct tables *tables_new(const struct digest_key *key, const struct tables_events *ev);
+
+/* The same without flows, to prove digests alone: several times faster. */
+struct tables *tables_new_digests(const struct digest_key *key, const struct tables_events *ev);
 void tables_free(struct tables *t);
 
 void tables_apply(struct tables *t, const struct journal_record *r);

@@ -365,7 +365,7 @@ static int verify_one(struct verify *v)
 	v->has_key = command_digest_key(o, &j->file[0].header, &key);
 	if (o->has_key && !v->has_key)
 		return command_need_key(o, j, &key);
-	v->tables = tables_new(v->has_key ? &key : NULL, &v->tables_events);
+	v->tables = tables_new_digests(v->has_key ? &key : NULL, &v->tables_events);
 	if (!v->tables)
 		return command_failed(j->name, -ENOMEM);
 	rc = input_read(j, &range, &ev, on_record, v);

@@ -74,6 +74,37 @@ START_TEST(test_hash_spreads)
 }
 END_TEST
 
+/* Many at once are what each is alone, whatever their lengths and number. */
+START_TEST(test_many)
+{
+	enum { MOST = 40, LEN_MAX = 100 };
+	uint8_t secret[32] = {2}, bytes[MOST][LEN_MAX];
+	uint64_t position[MOST], content[MOST];
+	struct digest_input in[MOST];
+	struct digest_key k;
+	struct rng r;
+
+	rng_init_env(&r, "digest_many");
+	digest_key_derive(&k, secret);
+	for (int run = 0; run < 2000; run++) {
+		size_t n = rng_below(&r, MOST + 1);
+		bool alike = rng_below(&r, 2);
+
+		for (size_t i = 0; i < n; i++) {
+			rng_fill(&r, bytes[i], LEN_MAX);
+			in[i].bytes = bytes[i];
+			in[i].len = alike && i ? in[0].len : rng_below(&r, LEN_MAX + 1);
+		}
+		digest_positions(&k, in, n, position);
+		digest_contents(&k, in, n, content);
+		for (size_t i = 0; i < n; i++) {
+			ck_assert_uint_eq(position[i], digest_position(&k, bytes[i], in[i].len));
+			ck_assert_uint_eq(content[i], digest_content(&k, bytes[i], in[i].len));
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("digest");
@@ -84,6 +115,7 @@ int main(void)
 	tcase_add_test(tc, test_siphash_vector);
 	tcase_add_test(tc, test_derived_keys_differ);
 	tcase_add_test(tc, test_hash_spreads);
+	tcase_add_test(tc, test_many);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
