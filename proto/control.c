@@ -30,6 +30,7 @@ static void write_hello_group(struct wire_writer *w, const struct hello_group *g
 	wire_write_varint(w, GROUP_FLOWS, g->flows);
 	wire_write_varint(w, GROUP_FINAL, g->final_counter);
 	wire_write_varint(w, GROUP_SPLIT, g->split);
+	wire_write_i64(w, GROUP_DIGEST, g->digest);
 	wire_write_end(w, mark);
 }
 

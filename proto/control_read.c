@@ -101,6 +101,8 @@ static bool take_group_field(const struct wire_field *f, void *message)
 		return take_u64(f, &g->final_counter);
 	case GROUP_SPLIT:
 		return take_bool(f, &g->split);
+	case GROUP_DIGEST:
+		return take_u64(f, &g->digest);
 	}
 	return true;
 }

@@ -24,6 +24,9 @@
 struct engine;
 
 /* The time of a turn of the loop, read once. */
+/* The loser of a split offers its own flows for so long after it has met the winner. */
+#define ENGINE_HEAL_US (10 * S_US)
+
 struct engine_now {
 	uint64_t mono_us, wall_us;
 };

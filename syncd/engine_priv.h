@@ -26,7 +26,6 @@ enum {
 #define RETRY_US	(1 * S_US)
 #define RECONCILE_GAP_US \
 	(1 * S_US) /* between the end of one and the next that lost events ask for */
-#define HEAL_US (10 * S_US)
 #define PAD_US	(1 * S_US)
 
 /* A key with a time: destroys held back, refused flows waiting for another try. */

@@ -57,6 +57,26 @@ void control_send(struct engine *e, const struct control *c)
 	(void)sent;
 }
 
+/*
+ * The active's digest at the end of its stream: what differs silently would show at the next check
+ * only, which may be far in an idle cluster. Of this very hello, since another page of it may have
+ * spoken of an earlier counter.
+ */
+static bool digest_differs(const struct group *g, const struct hello *h)
+{
+	const struct hello_group *hg = NULL;
+	uint64_t digest, count;
+
+	for (uint8_t i = 0; i < h->groups; i++)
+		if (h->group[i].id == g->cfg.id)
+			hg = &h->group[i];
+	if (!hg || !hg->complete || term_compare(hg->term, g->term) != 0 ||
+	    (hg->digest == 0 && hg->flows > 0))
+		return false;
+	table_range_digest(g->table, (struct hash_range){0, 0}, &digest, &count);
+	return digest != hg->digest;
+}
+
 /* A standby whose stream has ended at what it has applied is as equal now as at the last check. */
 static void refresh_equal(struct engine *e, const struct peer *from, const struct stream *s)
 {
@@ -65,8 +85,12 @@ static void refresh_equal(struct engine *e, const struct peer *from, const struc
 	for (size_t i = 0; i < e->cfg.groups; i++) {
 		struct group *g = &e->group[i];
 
-		if (g->role == ROLE_STANDBY && g->active == from->node && g->equal &&
-		    !g->data_since_check)
+		if (g->role != ROLE_STANDBY || g->active != from->node || !g->equal ||
+		    g->data_since_check)
+			continue;
+		if (digest_differs(g, &e->control.hello))
+			g->data_since_check = true; /* asks for a check, which decides */
+		else
 			g->equal_us = e->now.mono_us;
 	}
 }
@@ -206,6 +230,8 @@ static void hello_fill_group(struct engine *e, struct group *g, struct hello_gro
 		.final_counter = g->final_counter,
 		.split = g->role == ROLE_ACTIVE && g->split_us,
 	};
+	if (out->complete)
+		out->digest = st.digest;
 }
 
 static void hello_fill(struct engine *e, struct hello *h)

@@ -25,7 +25,7 @@ void split_seen(struct engine *e, struct group *g)
 /* As the one that gave way: what is its own is offered for a while. */
 void split_lost(struct engine *e, struct group *g)
 {
-	g->heal_until_us = e->now.mono_us + HEAL_US;
+	g->heal_until_us = e->now.mono_us + ENGINE_HEAL_US;
 }
 
 /*

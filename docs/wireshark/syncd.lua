@@ -408,7 +408,7 @@ local schema = {
 	HelloGroup = { { 1, "id" }, { 2, "role", "enum", roles }, { 3, "state", "enum", states },
 		{ 4, "term" }, { 5, "term_node" }, { 6, "position" }, { 7, "ready", "bool" },
 		{ 8, "complete", "bool" }, { 9, "fingerprint", "fixed64" }, { 10, "flows" },
-		{ 11, "final_counter" }, { 12, "split", "bool" } },
+		{ 11, "final_counter" }, { 12, "split", "bool" }, { 13, "digest", "fixed64" } },
 	Echo = { { 1, "node" }, { 2, "session", "fixed64" }, { 3, "control_counter" },
 		{ 4, "held_us" }, { 5, "max_datagram" } },
 	FingerprintItem = { { 1, "name", "text" }, { 2, "hash", "fixed64" } },

@@ -101,6 +101,7 @@ static void random_hello(struct rng *r, struct hello *h)
 		h->group[i].ready = rng_one_in(r, 2);
 		h->group[i].position = rng_next(r) >> rng_below(r, 64);
 		h->group[i].fingerprint = rng_next(r);
+		h->group[i].digest = rng_next(r);
 	}
 	h->keys = (uint8_t)rng_below(r, KEYS_MAX + 1);
 	for (unsigned i = 0; i < h->keys; i++)
