@@ -46,7 +46,8 @@ struct hello_group {
 	uint64_t flows;
 	uint64_t final_counter;
 	bool split;
-	uint64_t digest; /* active and complete: of the table as sent; 0 also where it is not told */
+	uint64_t
+		digest; /* active and complete: of the table as sent; 0 also where it is not told */
 };
 
 struct hello_echo {

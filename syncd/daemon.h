@@ -137,8 +137,11 @@ void daemon_on_alarm(void *ctx, uint32_t group, const char *what);
 /* daemon_ctl.c: the control socket's commands */
 int daemon_open_ctl(struct daemon *d);
 
+/* daemon_verify.c */
+ctl_fn daemon_on_verify;
+
 /* daemon_status.c: commands that only tell, and the metrics listener */
-ctl_fn daemon_on_status, daemon_on_peers, daemon_on_stats, daemon_on_metrics, daemon_on_verify;
+ctl_fn daemon_on_status, daemon_on_peers, daemon_on_stats, daemon_on_metrics;
 int daemon_open_metrics(struct daemon *d);
 void daemon_notify_status(struct daemon *d);
 

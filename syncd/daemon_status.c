@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the daemon says of itself: status, peers, stats, verify, and metrics on both ways out. */
+/* What the daemon says of itself: status, peers, stats, and metrics on both ways out. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -87,69 +87,6 @@ int daemon_on_metrics(void *ctx, const json_t *request, json_t *response)
 		(void)json_object_set_new(response, "text", json_string(text));
 	free(text);
 	return CTL_CODE_YES;
-}
-
-/* On the active: what each standby says of itself. False where one is not ready, or none is there.
- */
-static bool verify_standbys(struct daemon *d, uint32_t group, json_t *list)
-{
-	struct peers *peers = engine_peers(d->engine);
-	bool all = true;
-
-	for (const struct peer *p = peers_next(peers, NULL, false); p != NULL;
-	     p = peers_next(peers, p, false)) {
-		const struct hello_group *hg = peer_group(p, group);
-
-		if (hg == NULL || hg->role != ROLE_STANDBY)
-			continue;
-		all = all && hg->ready;
-		(void)json_array_append_new(
-			list, json_pack("{s:i,s:s,s:s,s:b,s:I}", "node", p->node, "name", p->name,
-					"state", role_state_name((enum node_state)hg->state),
-					"ready", hg->ready, "flows", (json_int_t)hg->flows));
-	}
-	return all && json_array_size(list) > 0;
-}
-
-/* Table and kernel of this node against the active's table, or where this is the active, the
- * standbys' against this. */
-static bool verify_group(struct daemon *d, const struct engine_group_status *st, json_t *out)
-{
-	json_t *o = status_group_json(st), *standbys = json_array();
-	const bool kernel = st->kernel_queued == 0 && st->refused == 0;
-	bool good;
-
-	if (st->role == ROLE_ACTIVE)
-		good = verify_standbys(d, st->id, standbys) && st->complete && kernel;
-	else
-		good = st->role == ROLE_STANDBY && st->equal && kernel;
-	(void)json_object_set_new(o, "standbys", standbys);
-	(void)json_object_set_new(o, "verified", json_boolean(good));
-	(void)json_array_append_new(out, o);
-	return good;
-}
-
-int daemon_on_verify(void *ctx, const json_t *request, json_t *response)
-{
-	struct daemon *d = ctx;
-	const char *name = json_string_value(json_object_get(request, "group"));
-	json_t *groups = json_array();
-	struct engine_group_status st;
-	bool good = true, found = name == NULL;
-
-	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++) {
-		if (name != NULL && strcmp(name, st.name) != 0)
-			continue;
-		found = true;
-		good = verify_group(d, &st, groups) && good;
-	}
-	(void)json_object_set_new(response, "node", json_string(d->cfg->node.name));
-	(void)json_object_set_new(response, "groups", groups);
-	if (!found) {
-		(void)json_object_set_new(response, "error", json_string("no such group"));
-		return CTL_CODE_USAGE;
-	}
-	return good ? CTL_CODE_YES : CTL_CODE_NO;
 }
 
 bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *node)

@@ -154,6 +154,7 @@ void engine_free(struct engine *e)
 	for (size_t i = 0; e->group && i < e->cfg.groups; i++)
 		group_fini(&e->group[i]);
 	free(e->group);
+	audit_free(e);
 	sender_free(e->sender);
 	peers_free(e->peers);
 	free(e);
@@ -247,6 +248,7 @@ uint64_t engine_tick(struct engine *e, struct engine_now now)
 	engine_watch_id(e);
 	engine_rotate_key(e);
 	groups_tick(e);
+	audit_tick(e, &next_us);
 	path_repair_tick(e, &next_us);
 	more = path_out_tick(e, &next_us);
 	more |= path_kernel_tick(e, &next_us);

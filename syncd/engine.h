@@ -136,6 +136,53 @@ int engine_handover(struct engine *e, uint32_t group, struct engine_now now);
 /* Begins a reconcile of table and kernel now (reload, verify, an operator's doubt). */
 void engine_reconcile(struct engine *e, struct engine_now now);
 
+/* ---- the deep comparison (audit.c) ---- */
+
+enum audit_where { AUDIT_TABLE, AUDIT_KERNEL, AUDIT_WHERES };
+
+enum audit_what {
+	AUDIT_MISSING,
+	AUDIT_EXTRA,
+	AUDIT_DIFFERENT,
+	AUDIT_DAMAGED, /* bytes that are not those which were stored */
+	AUDIT_WHATS,
+};
+
+enum { AUDIT_FINDINGS_MAX = 256 };
+
+/* One flow that is not as it should be: `here` in this table or kernel, `there` in the active's
+ * table or, of a kernel, in this node's. Encoded; a length of 0: it is not there. */
+struct audit_finding {
+	uint32_t group;
+	enum audit_where where;
+	enum audit_what what;
+	uint16_t here_len, there_len;
+	uint8_t here[FLOW_MAX], there[FLOW_MAX];
+};
+
+struct audit_group {
+	uint32_t id;
+	uint64_t flows;	      /* whose hashes were worked out anew */
+	uint64_t counter;     /* of the active's stream, at which tables were compared; 0: never */
+	bool compared, equal; /* in the end; an active: with all standbys */
+	bool differed;	      /* at first: a repair has run since */
+	uint64_t found[AUDIT_WHERES][AUDIT_WHATS];
+};
+
+struct audit_result {
+	bool running;
+	bool kernel; /* was compared, to the end */
+	size_t groups, findings;
+	struct audit_group *group;
+	struct audit_finding finding[AUDIT_FINDINGS_MAX];
+};
+
+/* Begins one, unless one runs. Returns 0 or -ENOMEM. */
+int engine_audit_start(struct engine *e, struct engine_now now);
+
+/* The last one, finished or not, valid until the next is started; NULL: there was none. */
+const struct audit_result *engine_audit(const struct engine *e);
+
 struct engine_group_status {
 	uint32_t id;
 	const char *name;

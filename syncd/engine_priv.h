@@ -26,7 +26,7 @@ enum {
 #define RETRY_US	(1 * S_US)
 #define RECONCILE_GAP_US \
 	(1 * S_US) /* between the end of one and the next that lost events ask for */
-#define PAD_US	(1 * S_US)
+#define PAD_US (1 * S_US)
 
 /* A key with a time: destroys held back, refused flows waiting for another try. */
 struct timed_key {
@@ -142,6 +142,7 @@ struct engine {
 	bool impostor; /* another node speaks under this one's id */
 	const char *fault[FAULTS_MAX];
 	size_t faults;
+	struct audit *audit; /* NULL: none yet */
 	struct engine_counters counters;
 	struct control control; /* scratch of what is read or written, too large for the stack */
 	uint8_t payload[DATAGRAM_MAX];
@@ -174,7 +175,7 @@ void path_in_apply(struct engine *e, struct stream *s);
 
 /* path_repair.c */
 void path_repair_on_check(struct engine *e, struct group *g, const struct stream *s,
-			  const struct data_check *c);
+			  uint64_t counter, const struct data_check *c);
 void path_repair_tick(struct engine *e, uint64_t *next_us);
 
 /* path_kernel.c */
@@ -201,6 +202,7 @@ void split_lost(struct engine *e, struct group *g);
 bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
 		    struct table_slice *keep, size_t *n, size_t cap);
 void split_note_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len);
+bool split_was_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len);
 void split_on_offer(struct engine *e, struct group *g, const struct offer *o);
 
 /* sweep.c */
@@ -209,6 +211,20 @@ bool slices_next(struct slices *s, struct hash_range *out); /* false: past the l
 void sweep_start(struct group *g, struct sweep *s, enum sink_op op);
 void sweep_step(struct engine *e, struct group *g, struct sweep *s, size_t *budget);
 void lease_tick(struct engine *e, struct group *g, size_t *budget, uint64_t *next_us);
+
+/* audit.c: what the paths tell it */
+void audit_free(struct engine *e);
+void audit_tick(struct engine *e, uint64_t *next_us);
+void audit_on_check(struct engine *e, const struct group *g, uint64_t counter, bool equal);
+void audit_on_check_sent(struct engine *e, const struct group *g);
+/* A range-complete, before it is applied. */
+void audit_on_range(struct engine *e, struct group *g, struct hash_range r, const uint8_t *payload,
+		    size_t len);
+void audit_on_dump(struct engine *e, enum flow_kind kind, bool begins, int err);
+/* Table and kernel (NULL: has no such flow) are not alike. */
+void audit_on_kernel(struct engine *e, const struct group *g, const struct flow *kernel,
+		     const uint8_t *key, size_t key_len);
+void audit_on_event(struct engine *e, const struct group *g, const struct flow_key *key);
 
 /* path_control.c */
 void path_control_on(struct engine *e, struct peer *from, uint64_t counter, size_t len);

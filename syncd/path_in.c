@@ -158,13 +158,16 @@ static void apply_as_standby(struct engine *e, struct group *g, struct stream *s
 			s->node, s->session, a->counter, a->payload, a->len);
 	note_lag(e, g, p, info->sent_us);
 	note_change(e, g, s, info);
-	if (info->has_range)
+	if (info->has_range) {
+		if (complete)
+			audit_on_range(e, g, info->range, a->payload, a->len);
 		apply_range(e, g, info, a->payload, a->len, complete);
+	}
 	apply_puts_and_dels(e, g, a->payload, a->len, false);
 	if (info->digests)
 		apply_digests(e, g, a->payload, a->len);
 	if (info->has_check)
-		path_repair_on_check(e, g, s, &info->check);
+		path_repair_on_check(e, g, s, a->counter, &info->check);
 }
 
 /* The predecessor's last words reach the node that took over: until its final, or for a second. */

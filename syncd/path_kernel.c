@@ -62,10 +62,12 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	e->counters.events++;
 	if (!g)
 		return;
-	if (g->role == ROLE_ACTIVE)
+	if (g->role == ROLE_ACTIVE) {
+		audit_on_event(e, g, &f->key);
 		path_out_event(e, g, what, f, parts, live);
-	else if (what == FLOW_DESTROY)
+	} else if (what == FLOW_DESTROY) {
 		lost_in_kernel(e, g, &f->key);
+	}
 }
 
 static void on_overrun(void *ctx)

@@ -129,6 +129,7 @@ static void pack_check(struct engine *e, struct group *g, struct data_writer *w)
 		return;
 	g->check_due = false;
 	g->last_check_us = e->now.mono_us;
+	audit_on_check_sent(e, g);
 	e->counters.checks_sent++;
 }
 

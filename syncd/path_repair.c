@@ -7,7 +7,7 @@
 #include "syncd/engine_priv.h"
 
 void path_repair_on_check(struct engine *e, struct group *g, const struct stream *s,
-			  const struct data_check *c)
+			  uint64_t counter, const struct data_check *c)
 {
 	enum repair_why why = g->state == STATE_JOINING	   ? REPAIR_JOIN
 			      : g->state == STATE_DEGRADED ? REPAIR_GAP
@@ -19,6 +19,7 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct stream
 	g->data_since_check = false;
 	if (!repair_client_on_check(g->client, g->table, c, why, e->now.mono_us)) {
 		e->counters.checks_differed++;
+		audit_on_check(e, g, counter, false);
 		g->equal = false;
 		group_event(e, g, EVENT_DIFFERS);
 		return;
@@ -26,6 +27,7 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct stream
 	e->counters.checks_equal++;
 	if (!c->complete)
 		return;
+	audit_on_check(e, g, counter, true);
 	g->equal = true;
 	g->equal_session = s->session;
 	g->equal_term = g->term.number;

@@ -83,6 +83,7 @@ static void on_dump_active(struct engine *e, struct group *g, const struct flow 
 		(void)table_bit_set(g->table, key, key_len, TABLE_SEEN);
 		return;
 	}
+	audit_on_kernel(e, g, f, key, key_len);
 	if (table_put(g->table, bytes, (size_t)n,
 		      g->fresh && !g->complete ? TABLE_NONE : TABLE_WIRE) < 0)
 		g->refused_since_sync++;
@@ -94,12 +95,24 @@ static void on_dump_standby(struct engine *e, struct group *g, const struct flow
 	const uint8_t *bytes;
 	size_t len;
 	int n = flow_key_encode(&f->key, key);
+	bool newer;
 
-	if (n < 0 || !table_get(g->table, key, (size_t)n, &bytes, &len))
+	if (n < 0)
 		return;
+	if (!table_get(g->table, key, (size_t)n, &bytes, &len)) {
+		/* Nobody's here; left alone, but told to who asks. */
+		if (group_installs(g) && !path_out_is_member(e, &f->key) &&
+		    !split_was_closed(e, g, key, (size_t)n))
+			audit_on_kernel(e, g, f, key, (size_t)n);
+		return;
+	}
+	newer = table_bit_get(g->table, key, (size_t)n, TABLE_SEEN);
 	(void)table_bit_set(g->table, key, (size_t)n, TABLE_SEEN);
-	if (group_installs(g) && !kernel_alike(e, bytes, len, f))
-		(void)table_kernel_again(g->table, key, (size_t)n);
+	if (!group_installs(g) || kernel_alike(e, bytes, len, f))
+		return;
+	if (!newer)
+		audit_on_kernel(e, g, f, key, (size_t)n);
+	(void)table_kernel_again(g->table, key, (size_t)n);
 }
 
 void reconcile_on_dump(void *ctx, const struct flow *f)
@@ -148,6 +161,7 @@ static void judge_one(struct engine *e, struct group *g, bool deletes, const uin
 		      size_t len)
 {
 	(void)table_bit_set(g->table, key, len, TABLE_SEEN);
+	audit_on_kernel(e, g, NULL, key, len);
 	if (deletes) {
 		split_note_closed(e, g, key, len);
 		(void)table_del(g->table, key, len, TABLE_WIRE);
@@ -216,6 +230,7 @@ void reconcile_on_dump_end(void *ctx, int err)
 			group_dumped(e, g);
 		table_hold_end(g->table);
 	}
+	audit_on_dump(e, ed->kind, false, err);
 	if (err || ed->again)
 		reconcile_want(e, ed->kind, e->now.mono_us + RECONCILE_GAP_US);
 	else if (e->cfg.reconcile_s)
@@ -259,6 +274,7 @@ void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us)
 	e->counters.dumps++;
 	ed->wanted = false;
 	ed->dumping = true;
+	audit_on_dump(e, ed->kind, true, 0);
 	for (size_t i = 0; i < e->cfg.groups; i++) {
 		table_hold_begin(e->group[i].table);
 		table_bit_clear_all(e->group[i].table, TABLE_SEEN);

@@ -50,7 +50,7 @@ void split_note_closed(struct engine *e, struct group *g, const uint8_t *key, si
 		*slot = hash;
 }
 
-static bool was_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len)
+bool split_was_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len)
 {
 	uint64_t hash;
 	const uint64_t *slot = closed_slot(e, g, key, len, &hash);
@@ -127,7 +127,7 @@ void split_on_offer(struct engine *e, struct group *g, const struct offer *o)
 
 	for (uint32_t i = 0; i < o->n; i++) {
 		if (flow_key_slice(o->put[i].flow, o->put[i].len, &key, &key_len) ||
-		    table_touched(g->table, key, key_len) || was_closed(e, g, key, key_len) ||
+		    table_touched(g->table, key, key_len) || split_was_closed(e, g, key, key_len) ||
 		    table_get(g->table, key, key_len, &flow, &len))
 			continue;
 		if (table_put(g->table, o->put[i].flow, o->put[i].len, TABLE_WIRE) <= 0)

@@ -13,11 +13,11 @@
 #include "syncd/ctl/ctl_text.h"
 #include "syncd/doctor.h"
 
-enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, ANSWER_MS = 30000, AGAIN_MS = 100 };
+enum { EXIT_USAGE = 2, EXIT_UNREACHABLE = 3, ANSWER_MS = 30000, AGAIN_MS = 100, DEEP_S = 120 };
 
 struct options {
 	const char *config, *socket, *like;
-	bool json;
+	bool json, deep;
 	long wait_s, limit, key_id;
 	char **arg; /* behind the command */
 	int args;
@@ -45,7 +45,13 @@ static const struct command commands[] = {
 	 {"group"},
 	 ctl_text_ready,
 	 "would a takeover lose nothing?"},
-	{"verify", "[-w S] [GROUP]", 1, true, {"group"}, ctl_text_verify, "is all equal?"},
+	{"verify",
+	 "[-w S] [--deep] [GROUP]",
+	 1,
+	 true,
+	 {"group"},
+	 ctl_text_verify,
+	 "is all equal? --deep: flow by flow"},
 	{"role",
 	 "[GROUP] [ROLE]",
 	 2,
@@ -68,12 +74,13 @@ static int usage(FILE *to)
 		    "commands:\n",
 		    to);
 	for (const struct command *c = commands; c->name != NULL; c++)
-		(void)fprintf(to, "  %-9s %-21s %s\n", c->name, c->args, c->help);
-	(void)fputs("  doctor                          what this box can do, without a daemon\n"
-		    "  genkey    [-i ID] [-l LIKE.key] FILE\n"
-		    "                              make a key; -l: of the same cluster as another "
-		    "one\n",
-		    to);
+		(void)fprintf(to, "  %-9s %-23s %s\n", c->name, c->args, c->help);
+	(void)fputs(
+		"  doctor                            what this box can do, without a daemon\n"
+		"  genkey    [-i ID] [-l LIKE.key] FILE\n"
+		"                                make a key; -l: of the same cluster as another "
+		"one\n",
+		to);
 	return to == stdout ? 0 : EXIT_USAGE;
 }
 
@@ -151,6 +158,8 @@ static json_t *make_request(const struct command *c, const struct options *o)
 
 	for (int i = 0; i < o->args; i++)
 		(void)json_object_set_new(request, c->member[i + skip], json_string(o->arg[i]));
+	if (o->deep)
+		(void)json_object_set_new(request, "deep", json_true());
 	if (o->limit > 0)
 		(void)json_object_set_new(request, "limit", json_integer(o->limit));
 	return request;
@@ -187,6 +196,26 @@ static int ask_until(const char *path, const json_t *request, long wait_s, json_
 		*response = NULL;
 		(void)nanosleep(&pause, NULL);
 	}
+}
+
+/* A deep comparison: begun, and waited for. */
+static int ask_deep(const char *path, json_t *request, long wait_s, json_t **response)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000l};
+	long tries = (wait_s > 0 ? wait_s : DEEP_S) * 1000 / AGAIN_MS;
+	int rc = ask(path, request, response);
+
+	(void)json_object_set_new(request, "again", json_true());
+	while (rc >= 0 && tries-- > 0 && json_is_true(json_object_get(*response, "running"))) {
+		(void)nanosleep(&pause, NULL);
+		json_decref(*response);
+		*response = NULL;
+		rc = ask(path, request, response);
+	}
+	if (rc >= 0 && json_is_true(json_object_get(*response, "running")))
+		(void)json_object_set_new(*response, "error",
+					  json_string("not done yet: ask again, with a longer -w"));
+	return rc;
 }
 
 /* True once no group (or not that one) is both active and being handed over. */
@@ -246,7 +275,10 @@ static int run(const struct command *c, const struct options *o)
 	if (rc != 0)
 		return rc;
 	request = make_request(c, o);
-	rc = ask_until(path, request, c->waits ? o->wait_s : 0, &response);
+	if (o->deep)
+		rc = ask_deep(path, request, o->wait_s, &response);
+	else
+		rc = ask_until(path, request, c->waits ? o->wait_s : 0, &response);
 	json_decref(request);
 	if (rc < 0) {
 		(void)fprintf(stderr, "syncctl: %s: %s%s\n", path, strerror(-rc),
@@ -263,10 +295,14 @@ static int run(const struct command *c, const struct options *o)
 /* Returns false where an option makes no sense. */
 static bool read_options(int argc, char **argv, struct options *o)
 {
+	static const struct option long_options[] = {{"deep", no_argument, NULL, 'd'}, {0}};
 	int opt;
 
-	while ((opt = getopt(argc, argv, "c:s:jw:n:i:l:Vh")) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:s:jw:n:i:l:Vh", long_options, NULL)) != -1) {
 		switch (opt) {
+		case 'd':
+			o->deep = true;
+			break;
 		case 'c':
 			o->config = optarg;
 			break;
@@ -317,11 +353,14 @@ int main(int argc, char **argv)
 	for (const struct command *c = commands; c->name != NULL; c++) {
 		if (strcmp(c->name, name) != 0)
 			continue;
+		if (o.deep && strcmp(name, "verify") != 0)
+			break;
 		if (o.args <= c->max)
 			return run(c, &o);
 		(void)fprintf(stderr, "usage: syncctl %s %s\n", c->name, c->args);
 		return EXIT_USAGE;
 	}
-	(void)fprintf(stderr, "syncctl: there is no command '%s'\n", name);
+	(void)fprintf(stderr, "syncctl: there is no command '%s%s'\n", name,
+		      o.deep ? " --deep" : "");
 	return usage(stderr);
 }

@@ -163,6 +163,40 @@ void ctl_text_ready(const json_t *response, FILE *to)
 	print_reasons(response, "    ", to);
 }
 
+/* A line or two for each flow found not to be as it should, and how the comparison went. */
+static void print_deep(const json_t *deep, FILE *to)
+{
+	const json_t *f, *list = json_object_get(deep, "findings");
+	size_t i;
+
+	if (deep == NULL)
+		return;
+	(void)fprintf(to,
+		      "    %" JSON_INTEGER_FORMAT
+		      " flows looked at, table%s compared at counter %" JSON_INTEGER_FORMAT
+		      ", kernel%s compared, %" JSON_INTEGER_FORMAT " differences%s\n",
+		      number(deep, "flows"),
+		      json_is_true(json_object_get(deep, "compared")) ? "" : " not",
+		      number(deep, "counter"),
+		      json_is_true(json_object_get(deep, "kernel_compared")) ? "" : " not",
+		      number(deep, "found"),
+		      json_is_true(json_object_get(deep, "repaired")) ? ", tables are equal now"
+								      : "");
+	json_array_foreach(list, i, f)
+	{
+		const char *here = json_string_value(json_object_get(f, "here"));
+		const char *expected = json_string_value(json_object_get(f, "expected"));
+
+		(void)fprintf(to, "    %s, %s: %s\n", text(f, "where"), text(f, "what"),
+			      here != NULL ? here : expected);
+		if (here != NULL && expected != NULL)
+			(void)fprintf(to, "        expected: %s\n", expected);
+	}
+	if (number(deep, "found") > (json_int_t)json_array_size(list))
+		(void)fprintf(to, "    and %" JSON_INTEGER_FORMAT " more\n",
+			      number(deep, "found") - (json_int_t)json_array_size(list));
+}
+
 void ctl_text_verify(const json_t *response, FILE *to)
 {
 	const json_t *g, *s;
@@ -187,6 +221,7 @@ void ctl_text_verify(const json_t *response, FILE *to)
 				json_is_true(json_object_get(s, "ready")) ? "ready" : "not ready");
 		if (!active)
 			print_reasons(g, "    ", to);
+		print_deep(json_object_get(g, "deep"), to);
 	}
 }
 

@@ -109,6 +109,35 @@ void table_range_sent(struct table *t, struct hash_range r)
 		}
 }
 
+/* True where the record's flow was sent as it is, so that its digest is that of its bytes. */
+static bool is_as_sent(const struct record *rec)
+{
+	return (rec->flags & (REC_SENT | REC_WIRE | REC_TOMBSTONE)) == REC_SENT;
+}
+
+size_t table_recheck(struct table *t, struct hash_range r,
+		     void (*on_damaged)(void *ctx, const uint8_t *flow, size_t len), void *ctx)
+{
+	struct bucket_walk w;
+	struct bucket *b;
+	size_t n = 0;
+
+	bucket_walk_init(&w, r);
+	while ((b = bucket_walk_next(t, &w)))
+		for (unsigned i = 0; i < b->n; i++) {
+			struct record *rec = slot_record(b->slot[i]);
+
+			if (!hash_range_has(r, rec->hash) || !is_as_sent(rec))
+				continue;
+			n++;
+			if (digest_content(t->key, rec->bytes, rec->len) == rec->digest)
+				continue;
+			on_damaged(ctx, rec->bytes, rec->len);
+			bucket_settle(t, b, rec);
+		}
+	return n;
+}
+
 static int keep_compare(const void *a, const void *b)
 {
 	uint64_t x = ((const struct keep_item *)a)->hash, y = ((const struct keep_item *)b)->hash;

@@ -173,6 +173,14 @@ void table_bit_clear_all(struct table *t, enum table_bit bit);
 int table_walk_without(const struct table *t, struct hash_range r, enum table_bit bit,
 		       table_walk_fn *fn, void *ctx);
 
+/*
+ * Works out anew the hashes of all flows of the range that were sent as they are, hands each that
+ * is not what its digest says (memory that changed by itself) to on_damaged, and makes digests say
+ * what is there, so that the next comparison finds it. Returns how many flows were looked at.
+ */
+size_t table_recheck(struct table *t, struct hash_range r,
+		     void (*on_damaged)(void *ctx, const uint8_t *flow, size_t len), void *ctx);
+
 /* Forgets everything, queues and tombstones too. */
 void table_clear(struct table *t);
 

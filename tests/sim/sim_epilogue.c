@@ -10,6 +10,7 @@
 
 #define AGREE_US (25 * S_US)
 #define IDLE_US	 (2500 * MS_US)
+#define AUDIT_US (90 * S_US)
 
 /*
  * Flows that one differing flow may bring along: those of its leaf, which is asked for whole once
@@ -161,10 +162,80 @@ static void missed_some(struct sim_world *w)
 			 sent);
 }
 
+static uint64_t found(const struct audit_group *g, enum audit_where where)
+{
+	uint64_t sum = 0;
+
+	for (unsigned what = 0; what < AUDIT_WHATS; what++)
+		sum += g->found[where][what];
+	return sum;
+}
+
+/* Starts a deep comparison on a box and waits for its end. NULL: it has none, and that is a
+ * failure.
+ */
+static const struct audit_result *audited(struct sim_world *w, unsigned n)
+{
+	const struct audit_result *r = engine_audit(sim_node_engine(w->node[n]));
+	uint64_t until_us = sim_clock_now(w->clock) + AUDIT_US;
+
+	while (r && r->running && sim_clock_now(w->clock) < until_us)
+		sim_world_pass(w, 100 * MS_US);
+	if (r && !r->running)
+		return r;
+	sim_fail(w, n, "deep", "the comparison does not end");
+	return NULL;
+}
+
+static void expect_no_finding(struct sim_world *w, unsigned n)
+{
+	const struct audit_result *r;
+
+	sim_node_audit(w->node[n]);
+	r = audited(w, n);
+	for (size_t i = 0; r && i < r->groups; i++) {
+		const struct audit_group *g = &r->group[i];
+
+		if (!r->kernel || !g->compared || !g->equal || g->differed ||
+		    found(g, AUDIT_TABLE) || found(g, AUDIT_KERNEL))
+			sim_fail(
+				w, n, "deep",
+				"group %u among equals: kernel %d, compared %d, equal %d, differed "
+				"%d, found %" PRIu64 " + %" PRIu64,
+				g->id, r->kernel, g->compared, g->equal, g->differed,
+				found(g, AUDIT_TABLE), found(g, AUDIT_KERNEL));
+	}
+}
+
+/* A deep comparison names what differs, and where all agree it finds nothing. */
+static void compared_deeply(struct sim_world *w)
+{
+	uint32_t g = (uint32_t)sim_rng_range(&w->rng, 1, w->groups);
+	unsigned n = some_standby(w, g), differ;
+	const struct audit_result *r;
+	uint64_t changes, named;
+
+	if (n == w->nodes)
+		return;
+	sim_trace(w, "---- epilogue: n%u compares deeply", n + 1);
+	changes = happened(w);
+	differ = sim_world_tamper(w, n, g, (unsigned)sim_rng_range(&w->rng, 1, 12));
+	sim_node_audit(w->node[n]);
+	r = audited(w, n);
+	named = r ? found(&r->group[g - 1], AUDIT_TABLE) : 0;
+	/* A flow may have been altered twice, and by chance be what it was. */
+	if (r && happened(w) == changes && (named > differ || (differ == 1 && named != 1)))
+		sim_fail(w, n, "deep", "%u flows were altered, %" PRIu64 " are named", differ,
+			 named);
+	sim_world_wait_agreement(w, "a standby's table was altered and compared", AGREE_US);
+	for (unsigned i = 0; i < w->nodes && !w->result->failed; i++)
+		expect_no_finding(w, i);
+}
+
 void sim_epilogue(struct sim_world *w)
 {
-	static void (*const part[])(struct sim_world * w) = {idle, takeover, flushed_kernel,
-							     divergence, missed_some};
+	static void (*const part[])(struct sim_world * w) = {
+		idle, takeover, flushed_kernel, divergence, missed_some, compared_deeply};
 	struct sim_net_faults fine = {.delay_us = {20, 200}};
 
 	/* A request that never arrived is answered when the attacker delivers it after all: once,

@@ -444,6 +444,15 @@ void sim_node_reconcile(struct sim_node *n)
 	wake_at(n, sim_clock_now(n->clock) + 1);
 }
 
+void sim_node_audit(struct sim_node *n)
+{
+	if (!n->engine)
+		return;
+	(void)engine_audit_start(n->engine, node_now(n));
+	n->io.after(n->io.ctx, n);
+	wake_at(n, sim_clock_now(n->clock) + 1);
+}
+
 /* ---- looking at it ---- */
 
 uint16_t sim_node_id(const struct sim_node *n)

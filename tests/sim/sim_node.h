@@ -73,6 +73,7 @@ void sim_node_deliver(struct sim_node *n, const uint8_t *dgram, size_t len);
 void sim_node_set_role(struct sim_node *n, uint32_t group, enum node_role role, const char *reason);
 int sim_node_handover(struct sim_node *n, uint32_t group);
 void sim_node_reconcile(struct sim_node *n);
+void sim_node_audit(struct sim_node *n);
 
 /* ---- looking at it ---- */
 
