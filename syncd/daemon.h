@@ -39,10 +39,11 @@ struct daemon_drift {
 	char text[DRIFT_TEXT_MAX];
 };
 
-/* The link on which a node was last heard, authenticated. */
+/* The link on which a node was last heard, authenticated, and when on each. */
 struct daemon_heard {
 	uint16_t node; /* 0: free */
 	const struct link *link;
+	uint64_t at_us[LINKS_MAX];
 };
 
 struct daemon_edge {
@@ -71,7 +72,7 @@ struct daemon {
 	size_t keys;
 	uint64_t session, started_us;
 	struct daemon_link link[LINKS_MAX];
-	size_t links;
+	size_t links, data_link; /* failover: which of them carries data */
 	struct daemon_heard heard[NODES_MAX];
 	struct daemon_journal *journal; /* NULL: none */
 	struct engine *engine;

@@ -8,7 +8,13 @@
 #include "syncd/daemon.h"
 #include "syncd/daemon_journal.h"
 
-enum { DATAGRAMS_PER_TURN = 512 };
+enum {
+	DATAGRAMS_PER_TURN = 512,
+	COPY_WITHIN = 64, /* control counters that a copy over a slower link may be behind */
+};
+
+/* Five hellos missed on a link while another brings them. */
+#define LINK_SILENT_US (5 * HELLO_INTERVAL_US)
 
 static uint64_t clock_us(clockid_t id)
 {
@@ -26,18 +32,18 @@ struct engine_now daemon_now(void)
 	};
 }
 
-/* duplicate: every link carries everything. failover: the first that is up does. */
+/* duplicate: every link carries everything. failover: data goes by the first that works; control by
+ * all, which is how a link is known to work. */
 static void io_send(void *ctx, const uint8_t *dgram, size_t len)
 {
 	struct daemon *d = ctx;
+	struct frame_header h;
+	bool one = d->cfg->sync.mode == CONFIG_FAILOVER && !frame_header_read(dgram, len, &h) &&
+		   h.kind == FRAME_DATA;
 
-	for (size_t i = 0; i < d->links; i++) {
-		if (d->cfg->sync.mode == CONFIG_FAILOVER && !d->link[i].was_up && i + 1 < d->links)
-			continue;
-		link_send(d->link[i].link, dgram, len);
-		if (d->cfg->sync.mode == CONFIG_FAILOVER)
-			break;
-	}
+	for (size_t i = 0; i < d->links; i++)
+		if (!one || i == d->data_link)
+			link_send(d->link[i].link, dgram, len);
 }
 
 static uint32_t io_classify(void *ctx, const struct flow_key *key)
@@ -96,21 +102,34 @@ struct engine_io daemon_engine_io(struct daemon *d)
 	};
 }
 
+/* A copy of what another link brought first. An older one may be a recording. */
+static bool is_copy(const struct peer *p, const struct frame_header *f)
+{
+	return f->kind == FRAME_CONTROL && f->counter + COPY_WITHIN > p->control_counter;
+}
+
 /* The engine does not know links: where it has just heard from the sender, that was by this one. */
-static void note_heard(struct daemon_link *l, const uint8_t *dgram, size_t len, uint64_t now_us)
+static void note_heard(struct daemon_link *l, const uint8_t *dgram, size_t len, uint64_t now_us,
+		       bool seen_before)
 {
 	struct daemon_heard *h = l->d->heard;
 	struct frame_header frame;
 	const struct peer *p;
+	bool first;
 
 	if (frame_header_read(dgram, len, &frame))
 		return;
 	p = peers_by_node(engine_peers(l->d->engine), frame.node);
-	if (!p || p->session != frame.session || p->heard_us != now_us)
+	if (!p || p->session != frame.session)
+		return;
+	first = p->heard_us == now_us && !seen_before;
+	if (!first && !(seen_before && is_copy(p, &frame)))
 		return;
 	for (size_t i = 0; i < NODES_MAX; i++)
 		if (h[i].node == frame.node || h[i].node == 0) {
-			h[i] = (struct daemon_heard){.node = frame.node, .link = l->link};
+			h[i].node = frame.node;
+			h[i].link = first || !h[i].link ? l->link : h[i].link;
+			h[i].at_us[l - l->d->link] = now_us;
 			return;
 		}
 }
@@ -130,8 +149,10 @@ static void on_datagram(void *ctx, const uint8_t *dgram, size_t len)
 	struct daemon_link *l = ctx;
 	struct engine_now now = daemon_now();
 
+	const uint64_t replayed = engine_counters(l->d->engine)->replayed;
+
 	engine_on_datagram(l->d->engine, dgram, len, now);
-	note_heard(l, dgram, len, now.mono_us);
+	note_heard(l, dgram, len, now.mono_us, engine_counters(l->d->engine)->replayed != replayed);
 }
 
 static void on_link(struct ev_loop *loop, ev_io *w, int revents)
@@ -182,6 +203,35 @@ int daemon_open_links(struct daemon *d)
 	return 0;
 }
 
+/* A link works that has a carrier and brings what every node sends that is heard at all. */
+static bool link_works(const struct daemon *d, size_t link, uint64_t now_us)
+{
+	for (size_t n = 0; n < NODES_MAX && d->heard[n].node; n++) {
+		const uint64_t *at_us = d->heard[n].at_us;
+		bool alive = false;
+
+		for (size_t i = 0; i < d->links; i++)
+			alive |= at_us[i] + LINK_SILENT_US > now_us;
+		if (alive && at_us[link] + LINK_SILENT_US <= now_us)
+			return false;
+	}
+	return d->link[link].was_up;
+}
+
+static void choose_data_link(struct daemon *d)
+{
+	uint64_t now_us = daemon_now().mono_us;
+	size_t link = 0;
+
+	while (link < d->links && !link_works(d, link, now_us))
+		link++;
+	if (link == d->links || link == d->data_link) /* none is better than another */
+		return;
+	log_notice("data goes by link %s, no longer by %s", link_name(d->link[link].link),
+		   link_name(d->link[d->data_link].link));
+	d->data_link = link;
+}
+
 void daemon_watch_links(struct daemon *d)
 {
 	for (size_t i = 0; i < d->links; i++) {
@@ -192,4 +242,6 @@ void daemon_watch_links(struct daemon *d)
 			log_notice("link %s is %s", link_name(l->link), up ? "up" : "down");
 		l->was_up = up;
 	}
+	if (d->cfg->sync.mode == CONFIG_FAILOVER)
+		choose_data_link(d);
 }

@@ -74,6 +74,32 @@ void pair_open(struct pair *p, size_t nodes)
 	}
 }
 
+void pair_second_link(struct pair *p)
+{
+	p->second = true;
+	must(netns_sh("ip link add br1 type bridge mcast_snooping 0 && ip link set br1 up") == 0,
+	     "bridge");
+	for (size_t i = 0; i < p->nodes; i++) {
+		char port[24];
+
+		(void)snprintf(port, sizeof(port), "q%zu", i);
+		must(netns_link(p->sw, port, p->node[i].ns, "s1") == 0 &&
+			     netns_sh("ip link set %s master br1", port) == 0,
+		     "second link");
+		pair_enter(p, i);
+		must(netns_sh("ip addr add 10.9.10.%zu/24 dev s1", i + 1) == 0, "address");
+		pair_leave(p);
+		pair_configure(p, i, "group web { id = 1 match = { \"203.0.113.0/24\" } }", "");
+	}
+}
+
+void pair_cable(struct pair *p, size_t i, unsigned link, bool up)
+{
+	must(netns_sh("ip link set %c%zu %s", link ? 'q' : 'p', i, up ? "up" : "down") == 0,
+	     "cable");
+	(void)p;
+}
+
 void pair_configure(struct pair *p, size_t i, const char *group, const char *extra)
 {
 	char path[PAIR_PATH + 16], text[2048];
@@ -81,9 +107,11 @@ void pair_configure(struct pair *p, size_t i, const char *group, const char *ext
 	(void)snprintf(path, sizeof(path), "%s/conf", p->node[i].dir);
 	(void)snprintf(text, sizeof(text),
 		       "runtime_dir = \"%s/run\"\nstate_dir = \"%s/state\"\n"
-		       "node lb-%zu { id = %zu }\nlink s0 { interface = \"s0\" }\n"
-		       "key 1 { file = \"%s/1.key\" }\n%s\n%s\n",
-		       p->node[i].dir, p->node[i].dir, i, i + 1, p->dir, group, extra);
+		       "node lb-%zu { id = %zu }\nlink s0 { interface = \"s0\" %s }\n"
+		       "%s%s%s\nkey 1 { file = \"%s/1.key\" }\n%s\n%s\n",
+		       p->node[i].dir, p->node[i].dir, i, i + 1, p->link,
+		       p->second ? "link s1 { interface = \"s1\" " : "", p->second ? p->link : "",
+		       p->second ? " }" : "", p->dir, group, extra);
 	tmpdir_write(path, text);
 }
 

@@ -31,6 +31,8 @@ struct pair {
 	int sw; /* the switch's namespace */
 	size_t nodes;
 	bool dnat_only; /* pair_flows makes TCP with destination NAT only */
+	bool second;	/* a second link: pair_second_link */
+	char link[96];	/* further options of the links, for pair_configure */
 	struct pair_node node[PAIR_NODES_MAX];
 };
 
@@ -42,6 +44,12 @@ void pair_open(struct pair *p, size_t nodes);
  * not clear away hundreds of thousands behind whatever is measured next.
  */
 void pair_close(struct pair *p);
+
+/* A second switch, br1, with a port s1 on each node (10.9.10.(i+1)); pair_configure uses both. */
+void pair_second_link(struct pair *p);
+
+/* One of the switches' ports, of node i on link 0 or 1, up or down: the node sees its carrier. */
+void pair_cable(struct pair *p, size_t i, unsigned link, bool up);
 
 /* Writes node i's configuration anew: the usual one with `group` and whatever `extra` adds. */
 void pair_configure(struct pair *p, size_t i, const char *group, const char *extra);
