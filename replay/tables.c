@@ -10,7 +10,15 @@
 enum {
 	FLOWS_MAX = 1 << 28,
 	KEEP_MAX = 900, /* flows of one datagram; fewer fit */
-	BATCH = 64,	/* whose hashes are worked out together */
+	BATCH = 32,	/* whose hashes are worked out together */
+	PENDING = 128,
+};
+
+/* A change of a map of digests, whose memory is being fetched. */
+struct pending {
+	struct digest_map *map;
+	uint64_t position, content;
+	bool put;
 };
 
 struct tables {
@@ -20,6 +28,8 @@ struct tables {
 	struct tables_group group[GROUPS_MAX];
 	size_t groups;
 	bool from_start; /* the session's start was seen: unknown groups are empty */
+	struct pending pending[PENDING];
+	size_t pendings;
 };
 
 struct tables *tables_new(const struct digest_key *key, const struct tables_events *ev)
@@ -96,8 +106,23 @@ void tables_lose(struct tables *t)
 		group_lose(&t->group[i]);
 }
 
+/* To be called before a map is read, or changed otherwise. */
+static void maps_settle(struct tables *t)
+{
+	for (size_t i = 0; i < t->pendings; i++) {
+		const struct pending *p = &t->pending[i];
+
+		if (p->put)
+			(void)digest_map_put(p->map, p->position, p->content);
+		else
+			digest_map_del(p->map, p->position);
+	}
+	t->pendings = 0;
+}
+
 static void start(struct tables *t)
 {
+	maps_settle(t);
 	t->from_start = true;
 	for (size_t i = 0; i < t->groups; i++) {
 		struct tables_group *g = &t->group[i];
@@ -136,14 +161,15 @@ int record_data(const struct journal_record *r, const uint8_t **data, size_t *le
 }
 
 /* What repair removes stands in the kernel's queue, and here is no kernel. */
-static void range_keep(struct tables_group *g, const struct data_info *info, const uint8_t *data,
-		       size_t len)
+static void range_keep(struct tables *t, struct tables_group *g, const struct data_info *info,
+		       const uint8_t *data, size_t len)
 {
 	struct table_slice keep[KEEP_MAX];
 	struct data_iter it;
 	enum data_piece piece;
 	size_t n = 0;
 
+	maps_settle(t);
 	if (g->map) /* what stays is put again by the same datagram */
 		digest_map_del_range(g->map, info->range);
 	if (!g->table)
@@ -163,26 +189,23 @@ struct batch {
 	bool put[BATCH];
 };
 
-/* Memory is fetched while the hashes of contents are worked out. */
-static void batch_apply(const struct tables *t, struct digest_map *m, struct batch *b)
+static void batch_apply(struct tables *t, struct digest_map *m, struct batch *b)
 {
 	uint64_t position[BATCH], content[BATCH];
 
 	digest_positions(t->key, b->key, b->n, position);
-	for (size_t i = 0; i < b->n; i++)
-		digest_map_fetch(m, position[i]);
 	digest_contents(t->key, b->flow, b->puts, content);
+	if (t->pendings + b->n > PENDING)
+		maps_settle(t);
 	for (size_t i = 0, put = 0; i < b->n; i++) {
-		if (b->put[i])
-			(void)digest_map_put(m, position[i], content[put++]);
-		else
-			digest_map_del(m, position[i]);
+		digest_map_fetch(m, position[i]);
+		t->pending[t->pendings++] =
+			(struct pending){m, position[i], b->put[i] ? content[put++] : 0, b->put[i]};
 	}
 	b->n = b->puts = 0;
 }
 
-static void digest_pieces(const struct tables *t, struct digest_map *m, const uint8_t *data,
-			  size_t len)
+static void digest_pieces(struct tables *t, struct digest_map *m, const uint8_t *data, size_t len)
 {
 	struct batch b;
 	struct data_iter it;
@@ -239,6 +262,7 @@ static void check(struct tables *t, struct tables_group *g, const struct journal
 	struct tables_check c = {.record = r, .group = g, .said = info->check};
 
 	if ((g->table || g->map) && g->unsent == 0) {
+		maps_settle(t);
 		if (g->map) {
 			c.digest = digest_map_digest(g->map);
 			c.count = digest_map_count(g->map);
@@ -277,7 +301,7 @@ static void on_data(struct tables *t, struct tables_group *g, const struct journ
 	}
 	if (info->has_range && (g->table || g->map) && r->type != JOURNAL_KEPT &&
 	    r->type != JOURNAL_TAIL)
-		range_keep(g, info, data, len);
+		range_keep(t, g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	g->unsent -= changes < g->unsent ? changes : g->unsent;
 	if (info->has_check && r->type != JOURNAL_TAIL)
@@ -297,7 +321,7 @@ static void on_keyframe(struct tables *t, struct tables_group *g, const struct j
 	if (!info->has_range || info->range.lo != g->sweep_lo)
 		g->sweeping = false; /* a slice is missing */
 	if ((g->table || g->map) && info->has_range)
-		range_keep(g, info, data, len);
+		range_keep(t, g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	if (queued > g->unsent)
 		g->unsent = queued;
