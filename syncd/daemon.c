@@ -58,6 +58,7 @@ static int make_engine(struct daemon *d)
 		.group = group,
 		.groups = c->groups,
 		.max_flows = c->limits.max_flows,
+		.retain = c->limits.retain,
 		.retain_bytes = (size_t)c->limits.retain_mb << 20,
 		.lease_s = c->conntrack.lease_s,
 		.reconcile_s = c->conntrack.reconcile_s,

@@ -105,7 +105,7 @@ static int engine_init_stream(struct engine *e)
 		.session = e->cfg.session,
 		.key = e->key[0],
 		.insecure = e->cfg.insecure,
-		.retain = RETAIN_MAX,
+		.retain = e->cfg.retain,
 		.retain_bytes = e->cfg.retain_bytes,
 		.stall_us = e->cfg.stall_us,
 	};

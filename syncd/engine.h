@@ -50,8 +50,8 @@ struct engine_config {
 	bool insecure;
 	const struct engine_group_config *group; /* copied, ordered by id */
 	size_t groups;
-	size_t max_flows; /* per group */
-	size_t retain_bytes;
+	size_t max_flows;	     /* per group */
+	size_t retain, retain_bytes; /* datagrams kept at most; 0: RETAIN_MAX */
 	uint32_t lease_s;	     /* timeout of installed copies; renewed at half */
 	uint32_t reconcile_s;	     /* periodic comparison with the kernel */
 	uint32_t ready_age_ms;	     /* an equal check older than this does not make ready */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * This node's own stream. Sealed datagrams are kept in one ring of bytes with an index by counter,
- * so that a retransmit is the very datagram that was sent and no counter is ever sealed twice.
+ * This node's own stream. Sealed datagrams are kept (retain.h) until all receivers have them, so
+ * that a retransmit is the very datagram that was sent and no counter is ever sealed twice.
  * Receivers are known by their statuses; those with a vote hold the window, and one that holds the
  * others up for too long loses its vote until it has kept up again for a while.
  *
@@ -13,24 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/stream/retain.h"
+
 enum {
 	RECEIVERS_MAX = 2 * NODES_MAX, /* a node's former session may linger beside its new one */
 	DATAGRAM_MIN = 1024,	       /* any flow fits, with room for what frames it */
 	RETRANSMITS_MAX = 256,	       /* in answer to one nak; the rest is asked for again */
 	WINDOW_ALONE = 1024,	       /* a turn's share where nobody's window limits */
 	KEEPS_UP = REORDER_MAX / 2,    /* datagrams behind that still count as keeping up */
+	SPARE_BYTES = 1 << 20, /* kept though all have it: for one whose status is on its way */
 	EARN_SHIFT_MAX = 5,
 	DEBT_RECOVERY = 4, /* waiting is forgotten so many times slower than it is charged */
 };
 
 #define EARN_US	   (1 * S_US)	 /* keeping up for so long earns the first lost vote back */
 #define ACCOUNT_US (100 * MS_US) /* a longer silence is our own pause and charged to nobody */
-
-struct kept {
-	size_t offset;
-	uint32_t len;
-	uint64_t resent_us; /* 0: never */
-};
 
 struct follower {
 	bool used, vote;
@@ -51,11 +48,8 @@ struct sender {
 	uint16_t key_id;
 	size_t datagram_max;
 
-	uint64_t last_data, last_control;
-	uint64_t oldest;   /* counter; last_data + 1 where nothing is kept */
-	struct kept *kept; /* by counter % cfg.retain */
-	uint8_t *ring;
-	size_t ring_len, head;
+	uint64_t last_control;
+	struct retain retain;
 
 	struct follower follower[RECEIVERS_MAX];
 	uint64_t accounted_us;
@@ -73,16 +67,10 @@ struct sender *sender_new(const struct sender_config *cfg, const struct sender_i
 	s->io = *io;
 	if (s->cfg.retain == 0 || s->cfg.retain > RETAIN_MAX)
 		s->cfg.retain = RETAIN_MAX;
-	/* Two of the largest, so that wrapping round never meets itself. */
-	s->ring_len = s->cfg.retain_bytes > 2 * (size_t)DATAGRAM_MAX ? s->cfg.retain_bytes
-								     : 2 * (size_t)DATAGRAM_MAX;
-	s->kept = calloc(s->cfg.retain, sizeof(*s->kept));
-	s->ring = malloc(s->ring_len);
-	if (!s->kept || !s->ring) {
+	if (retain_init(&s->retain, s->cfg.retain, s->cfg.retain_bytes)) {
 		sender_free(s);
 		return NULL;
 	}
-	s->oldest = 1;
 	s->datagram_max = DATAGRAM_START;
 	sender_set_key(s, &cfg->key);
 	return s;
@@ -92,8 +80,7 @@ void sender_free(struct sender *s)
 {
 	if (!s)
 		return;
-	free(s->kept);
-	free(s->ring);
+	retain_fini(&s->retain);
 	free(s);
 }
 
@@ -127,54 +114,6 @@ uint8_t *sender_payload(struct sender *s)
 
 /* ---- sending and keeping ----------------------------------------------------------------- */
 
-static struct kept *kept_at(const struct sender *s, uint64_t counter)
-{
-	return &s->kept[counter % s->cfg.retain];
-}
-
-static void evict_oldest(struct sender *s)
-{
-	s->oldest++;
-}
-
-static bool keeps_any(const struct sender *s)
-{
-	return s->oldest <= s->last_data;
-}
-
-/* Makes room for len contiguous bytes and returns their offset. The oldest always lie just ahead of
- * head. */
-static size_t ring_reserve(struct sender *s, size_t len)
-{
-	if (s->head + len > s->ring_len) {
-		while (keeps_any(s) && kept_at(s, s->oldest)->offset >= s->head)
-			evict_oldest(s);
-		s->head = 0;
-	}
-	while (keeps_any(s)) {
-		const struct kept *k = kept_at(s, s->oldest);
-
-		if (k->offset < s->head || k->offset >= s->head + len)
-			break;
-		evict_oldest(s);
-	}
-	return s->head;
-}
-
-static void keep(struct sender *s, uint64_t counter, const uint8_t *dgram, size_t len)
-{
-	struct kept *k = kept_at(s, counter);
-
-	if (counter - s->oldest >= s->cfg.retain)
-		evict_oldest(s);
-	k->offset = ring_reserve(s, len);
-	k->len = (uint32_t)len;
-	k->resent_us = 0;
-	memcpy(s->ring + k->offset, dgram, len);
-	s->head = k->offset + len;
-	s->last_data = counter;
-}
-
 static size_t seal_scratch(struct sender *s, enum frame_kind kind, uint64_t counter, size_t len)
 {
 	const struct frame_header h = {
@@ -191,11 +130,11 @@ static size_t seal_scratch(struct sender *s, enum frame_kind kind, uint64_t coun
 
 uint64_t sender_data(struct sender *s, size_t len, uint64_t now_us)
 {
-	uint64_t counter = s->last_data + 1;
+	uint64_t counter = s->retain.last + 1;
 	size_t n = seal_scratch(s, FRAME_DATA, counter, len);
 
 	(void)now_us;
-	keep(s, counter, s->scratch, n);
+	retain_add(&s->retain, s->scratch, n);
 	s->stats.data++;
 	s->stats.data_bytes += n;
 	s->io.send(s->io.ctx, s->scratch, n);
@@ -216,12 +155,12 @@ uint64_t sender_control(struct sender *s, size_t len, uint64_t now_us)
 
 uint64_t sender_last(const struct sender *s)
 {
-	return s->last_data;
+	return s->retain.last;
 }
 
 uint64_t sender_oldest(const struct sender *s)
 {
-	return s->oldest;
+	return s->retain.oldest;
 }
 
 /* Returns how many were sent, at most budget. */
@@ -231,14 +170,14 @@ static unsigned resend_range(struct sender *s, uint64_t first, uint64_t last, un
 	unsigned sent = 0;
 
 	for (uint64_t c = first; c <= last && sent < budget; c++) {
-		struct kept *k = kept_at(s, c);
+		struct retained *k = retain_get(&s->retain, c);
 
 		if (k->resent_us != 0 && now_us - k->resent_us < NAK_LINGER_US)
 			continue;
 		k->resent_us = now_us;
 		s->stats.retransmits++;
 		s->stats.retransmit_bytes += k->len;
-		s->io.send(s->io.ctx, s->ring + k->offset, k->len);
+		s->io.send(s->io.ctx, retain_bytes(&s->retain, k), k->len);
 		sent++;
 	}
 	return sent;
@@ -251,15 +190,16 @@ void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us)
 	if (n->node != s->cfg.node || n->session != s->cfg.session)
 		return;
 	for (uint32_t i = 0; i < n->n && budget > 0; i++) {
-		uint64_t first = n->missing[i].first, last = s->last_data;
+		uint64_t first = n->missing[i].first, last = s->retain.last;
 
 		if (n->missing[i].count == 0 || first == 0 || first > last)
 			continue;
 		if (n->missing[i].count - 1 < last - first)
 			last = first + n->missing[i].count - 1;
-		if (first < s->oldest) {
-			s->stats.nak_gone += (last < s->oldest ? last + 1 : s->oldest) - first;
-			first = s->oldest;
+		if (first < s->retain.oldest) {
+			s->stats.nak_gone +=
+				(last < s->retain.oldest ? last + 1 : s->retain.oldest) - first;
+			first = s->retain.oldest;
 		}
 		budget -= resend_range(s, first, last, budget, now_us);
 	}
@@ -270,16 +210,16 @@ void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us)
 /* Datagrams that this receiver can take beyond the last sent, and that can be kept for it. */
 static int64_t follower_room(const struct sender *s, const struct follower *f)
 {
-	int64_t room = (int64_t)(f->right_edge - s->last_data);
+	int64_t room = (int64_t)(f->right_edge - s->retain.last);
 	uint64_t first = f->applied + 1;
 	int64_t keep_room, bytes_room;
-	size_t used;
 
-	if (first > s->last_data || first < s->oldest)
+	if (first > s->retain.last || first < s->retain.oldest)
 		return room; /* needs nothing, or what it needs is gone: keeping more is no help */
-	keep_room = (int64_t)(s->cfg.retain / 4 * 3) - (int64_t)(s->last_data - f->applied);
-	used = (s->head + s->ring_len - kept_at(s, first)->offset) % s->ring_len;
-	bytes_room = ((int64_t)(s->ring_len / 4 * 3) - (int64_t)used) / (int64_t)s->datagram_max;
+	keep_room = (int64_t)(s->cfg.retain / 4 * 3) - (int64_t)(s->retain.last - f->applied);
+	bytes_room =
+		((int64_t)(s->retain.bytes / 4 * 3) - (int64_t)retain_since(&s->retain, first)) /
+		(int64_t)s->datagram_max;
 	if (keep_room < room)
 		room = keep_room;
 	return bytes_room < room ? bytes_room : room;
@@ -360,7 +300,7 @@ static void consider_vote(const struct sender *s, struct follower *f, uint64_t n
 		f->vote = follower_room(s, f) > 0;
 		return;
 	}
-	if (s->last_data - f->applied > KEEPS_UP) {
+	if (s->retain.last - f->applied > KEEPS_UP) {
 		f->even_since_us = 0;
 		return;
 	}
@@ -376,7 +316,7 @@ void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const s
 	uint32_t window = st->window < REORDER_MAX ? st->window : REORDER_MAX;
 
 	if (st->node != s->cfg.node || st->session != s->cfg.session ||
-	    st->applied > s->last_data || st->installed > s->last_data)
+	    st->applied > s->retain.last || st->installed > s->retain.last)
 		return;
 	account(s, now_us);
 	f = follower_find(s, node, session);
@@ -425,7 +365,7 @@ size_t sender_window(const struct sender *s, uint64_t now_us)
 
 uint64_t sender_installed_everywhere(const struct sender *s)
 {
-	uint64_t least = s->last_data;
+	uint64_t least = s->retain.last;
 
 	for (size_t i = 0; i < RECEIVERS_MAX; i++)
 		if (s->follower[i].vote && s->follower[i].installed < least)
@@ -433,13 +373,30 @@ uint64_t sender_installed_everywhere(const struct sender *s)
 	return least;
 }
 
+/* The counter that all receivers have applied, those left behind too. */
+static uint64_t applied_everywhere(const struct sender *s)
+{
+	uint64_t least = s->retain.last;
+
+	for (size_t i = 0; i < RECEIVERS_MAX; i++)
+		if (s->follower[i].used && s->follower[i].applied < least)
+			least = s->follower[i].applied;
+	return least;
+}
+
+static size_t spare_bytes(const struct sender *s)
+{
+	return s->retain.bytes / 4 < SPARE_BYTES ? s->retain.bytes / 4 : SPARE_BYTES;
+}
+
 void sender_tick(struct sender *s, uint64_t now_us)
 {
 	account(s, now_us);
+	retain_release(&s->retain, applied_everywhere(s), spare_bytes(s));
 	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
 		struct follower *f = &s->follower[i];
 
-		if (f->applied == s->last_data)
+		if (f->applied == s->retain.last)
 			f->heard_us = now_us; /* it has nothing to tell */
 		if (f->used && now_us > f->heard_us && now_us - f->heard_us > PEER_DEAD_US)
 			*f = (struct follower){0};

@@ -16,7 +16,7 @@ struct sender_config {
 	uint64_t session;
 	struct group_key key; /* the one that seals; ignored where insecure */
 	bool insecure;
-	size_t retain;	     /* datagrams kept, at most RETAIN_MAX */
+	size_t retain;	     /* datagrams kept at most; 0: RETAIN_MAX */
 	size_t retain_bytes; /* and their bytes */
 	uint64_t stall_us; /* how long one receiver may hold the others up before it is left behind
 			    */

@@ -217,6 +217,45 @@ START_TEST(test_retain)
 }
 END_TEST
 
+/* What all receivers have is given up but for the last megabyte, and nothing that one lacks. */
+START_TEST(test_retain_what_is_needed)
+{
+	enum { LEN = 1100, SPARE = (1 << 20) / LEN };
+
+	sender_free(s);
+	s = new_sender(0, 16u << 20);
+	for (unsigned i = 1; i <= 9000; i++) {
+		(void)send_data(LEN, i);
+		if (i == 1000)
+			status(11, 500, REORDER_MAX, i);
+		if (i % 10 == 0)
+			status(10, i, REORDER_MAX, i);
+		sender_tick(s, i);
+	}
+	ck_assert_uint_eq(sender_oldest(s), 501);
+	nak(501, 1, 10000);
+	ck_assert_uint_eq(sender_stats(s)->nak_gone, 0);
+	ck_assert_uint_eq(sends, 9001);
+	status(11, 3000, REORDER_MAX, 10000);
+	sender_tick(s, 10000);
+	ck_assert_uint_eq(sender_oldest(s), 3001);
+	status(11, 9000, REORDER_MAX, 10000);
+	sender_tick(s, 10000);
+	ck_assert_uint_le(sender_last(s) - sender_oldest(s), SPARE + 1);
+	ck_assert_uint_ge(sender_last(s) - sender_oldest(s), SPARE - 100);
+	nak(sender_oldest(s), 1, 20000);
+	ck_assert_uint_eq(sends, 9002);
+	ck_assert_uint_eq(sender_stats(s)->nak_gone, 0);
+	/* One that is gone holds nothing up. */
+	for (unsigned i = 1; i <= 2000; i++)
+		(void)send_data(LEN, 20000);
+	sender_forget(s, 10, 1);
+	sender_forget(s, 11, 1);
+	sender_tick(s, 20000);
+	ck_assert_uint_le(sender_last(s) - sender_oldest(s), SPARE + 1);
+}
+END_TEST
+
 START_TEST(test_nak_once_in_a_linger)
 {
 	send_many(10, 1);
@@ -502,6 +541,7 @@ int main(void)
 	tcase_add_test(keep, test_insecure);
 	tcase_add_test(keep, test_payload_max);
 	tcase_add_test(keep, test_retain);
+	tcase_add_test(keep, test_retain_what_is_needed);
 	tcase_add_test(keep, test_nak_once_in_a_linger);
 	tcase_add_test(keep, test_nak_nonsense);
 	tcase_add_checked_fixture(window, setup, teardown);
