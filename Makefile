@@ -18,7 +18,7 @@ include mk/flags.mk
 # ---- floors: each archive may use itself and lower ones only (tests/lint/floors.sh holds it) ----
 PROTO_SRC  := $(wildcard proto/*.c)
 BASE_SRC   := $(wildcard syncd/base/*.c)
-PARTS_DIRS := table kernel stream role net ctl journal box
+PARTS_DIRS := table kernel stream role net ctl journal box warm
 PARTS_SRC  := $(filter-out %.bpf.c,$(foreach d,$(PARTS_DIRS),$(wildcard syncd/$(d)/*.c)))
 MAINS      := syncd/main.c syncd/syncctl.c syncd/doctor.c
 PATHS_SRC  := $(filter-out $(MAINS),$(wildcard syncd/*.c))

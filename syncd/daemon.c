@@ -229,6 +229,8 @@ int daemon_start(struct daemon *d, struct config *cfg)
 	rc = rc ? rc : daemon_open_journal(d);
 	rc = rc ? rc : make_engine(d);
 	rc = rc ? rc : daemon_open_kernel(d);
+	if (!rc)
+		daemon_take_tables(d);
 	rc = rc ? rc : daemon_open_roles(d);
 	rc = rc ? rc : daemon_open_ctl(d);
 	rc = rc ? rc : daemon_open_metrics(d);
@@ -248,12 +250,13 @@ int daemon_start(struct daemon *d, struct config *cfg)
 int daemon_run(struct daemon *d)
 {
 	ev_run(d->loop, 0);
+	(void)sd_notify(0, "STOPPING=1");
+	daemon_keep_tables(d);
 	return d->exit_code;
 }
 
 void daemon_stop(struct daemon *d)
 {
-	(void)sd_notify(0, "STOPPING=1");
 	daemon_close_box(d);
 	metrics_http_free(d->metrics);
 	ctl_server_free(d->ctl);

@@ -135,6 +135,10 @@ void daemon_on_state(void *ctx, uint32_t group, enum node_state from, enum node_
 		     const char *reason);
 void daemon_on_alarm(void *ctx, uint32_t group, const char *what);
 
+/* daemon_warm.c: tables over a restart */
+void daemon_take_tables(struct daemon *d);
+void daemon_keep_tables(struct daemon *d);
+
 /* daemon_ctl.c: the control socket's commands */
 int daemon_open_ctl(struct daemon *d);
 

@@ -164,16 +164,19 @@ void engine_restore(struct engine *e, uint32_t group, struct term highest, enum 
 		    struct engine_now now)
 {
 	struct group *g = group_by_id(e, group);
+	const char *reason = "role kept over a restart";
 
 	e->now = now;
 	if (!g)
 		return;
+	if (warm_restore(e, g, &highest, role))
+		reason = "role and table kept over a restart";
 	g->term = highest;
 	g->state_since_us = now.mono_us;
 	if (role == ROLE_ACTIVE && highest.node == e->cfg.node)
-		group_become_active(e, g, "role kept over a restart");
+		group_become_active(e, g, reason);
 	else if (role != ROLE_IDLE)
-		(void)engine_set_role(e, group, ROLE_STANDBY, "role kept over a restart", now);
+		(void)engine_set_role(e, group, ROLE_STANDBY, reason, now);
 }
 
 void engine_set_now(struct engine *e, struct engine_now now)

@@ -20,6 +20,7 @@
 #include "syncd/stream/repair.h"
 #include "syncd/stream/sender.h"
 #include "syncd/table/table.h"
+#include "syncd/warm/warm.h"
 
 struct engine;
 
@@ -98,6 +99,35 @@ void engine_free(struct engine *e);
 /* Restores what store_term kept. Before the first tick. */
 void engine_restore(struct engine *e, uint32_t group, struct term highest, enum node_role role,
 		    struct engine_now now);
+
+/*
+ * A warm restart. engine_keep writes the tables for the next start: what waits for the wire is sent
+ * first, queues of the kernel are emptied into it, and the engine is good for engine_free alone.
+ * Returns 0 or the first error of write; -ENOMEM.
+ */
+int engine_keep(struct engine *e, const struct warm_place *here, warm_write_fn *write, void *ctx,
+		struct engine_now now);
+
+/* True once nothing is on its way into the kernel: engine_keep then has nothing to note but what
+ * was refused. */
+bool engine_is_settled(struct engine *e);
+
+/* Of each group kept, and of the whole as group 0 where it is refused: why is NULL where it was
+ * taken. */
+struct engine_taken {
+	struct warm_head head;
+	struct warm_group group;
+	const char *why;
+};
+typedef void engine_taken_fn(void *ctx, const struct engine_taken *t);
+
+/*
+ * Takes what engine_keep wrote as the tables to start with, where it is undamaged, of this boot and
+ * configuration, and not older than the leases. Before engine_restore, and it proves nothing: a
+ * standby is equal only by a check, an active complete only by a dump. Returns groups taken.
+ */
+size_t engine_take(struct engine *e, struct warm_image kept, const struct warm_place *here,
+		   engine_taken_fn *told, void *ctx, struct engine_now now);
 
 /* What is alike on all nodes or named as drift; addresses of this box. Copied. */
 void engine_set_items(struct engine *e, const struct hello_item *item, size_t n);
@@ -191,6 +221,7 @@ struct engine_group_status {
 	struct term term;
 	uint16_t active; /* node; 0: nobody known */
 	uint64_t flows, kernel_queued, wire_queued, refused;
+	uint64_t kept; /* flows that a restart in order had kept for this start */
 	bool equal;
 	uint64_t equal_age_ms; /* since the last equal check */
 	uint64_t lag_us; /* of the last data applied: active's send to here, by its clock offset */
@@ -214,6 +245,8 @@ const struct sender_stats *engine_sender_stats(const struct engine *e);
 
 /* True where all that was sent is in the kernels of the receivers that have a vote. */
 bool engine_all_installed(const struct engine *e);
+
+uint32_t engine_encoder(void); /* version of what writes flows and messages here */
 
 struct engine_counters {
 	uint64_t datagrams, bytes, malformed, bad_version, unknown_key, bad_tag, replayed, unproven;

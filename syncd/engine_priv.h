@@ -26,7 +26,8 @@ enum {
 #define RETRY_US	(1 * S_US)
 #define RECONCILE_GAP_US \
 	(1 * S_US) /* between the end of one and the next that lost events ask for */
-#define PAD_US (1 * S_US)
+#define PAD_US	    (1 * S_US)
+#define FOLLOWED_US (500 * MS_US) /* a new session waits so long for somebody to follow it */
 
 /* A key with a time: destroys held back, refused flows waiting for another try. */
 struct timed_key {
@@ -96,6 +97,10 @@ struct group {
 	uint64_t heal_until_us; /* after losing a split: own flows are offered */
 	uint64_t *closed;	/* split.c's memory of what ended */
 	uint64_t own_term;	/* that this node took last; 0: none */
+	uint64_t kept_flows;
+	struct warm_group kept; /* whose table this is, until a role is restored; id 0: none */
+	bool kernel_right;	/* active: also the first dump of this term deletes what it lacks */
+	bool timed;		/* active: no lease is in its kernel */
 	uint16_t term_epoch;	/* of the table when this node last took over; 0: never */
 };
 
@@ -139,7 +144,9 @@ struct engine {
 	struct hello addresses_of; /* only its addresses are used */
 	uint64_t hello_next_us, pad_next_us;
 	bool hello_now;
-	bool impostor; /* another node speaks under this one's id */
+	uint64_t first_us; /* of its ticks */
+	bool followed;	   /* this session has been proven to whoever was heard */
+	bool impostor;	   /* another node speaks under this one's id */
 	const char *fault[FAULTS_MAX];
 	size_t faults;
 	struct audit *audit; /* NULL: none yet */
@@ -204,6 +211,10 @@ bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
 void split_note_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len);
 bool split_was_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len);
 void split_on_offer(struct engine *e, struct group *g, const struct offer *o);
+
+/* engine_warm.c */
+bool warm_restore(struct engine *e, struct group *g, struct term *highest, enum node_role role);
+bool warm_resume(struct group *g);
 
 /* sweep.c */
 void slices_init(struct slices *s, const struct table *t);

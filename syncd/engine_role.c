@@ -32,6 +32,7 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 {
 	enum node_state from = g->state;
 	struct term mine = {.node = e->cfg.node};
+	bool resumed = warm_resume(g);
 
 	if (g->role != ROLE_ACTIVE)
 		predecessor_drain(e, g);
@@ -42,9 +43,9 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 	g->role = ROLE_ACTIVE;
 	g->complete = false;
 	g->fresh = table_count(g->table) == 0;
-	g->unproven =
-		!g->fresh && (!g->equal || g->cfg.install != INSTALL_HOT ||
-			      table_queued(g->table, TABLE_KERNEL) > e->cfg.kernel_backlog_max);
+	g->unproven = !g->fresh && !resumed &&
+		      (!g->equal || g->cfg.install != INSTALL_HOT ||
+		       table_queued(g->table, TABLE_KERNEL) > e->cfg.kernel_backlog_max);
 	g->final_counter = 0;
 	g->equal = false;
 	g->check_due = true;
@@ -58,7 +59,8 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
 	g->term_epoch = table_epoch(g->table);
 	g->own_term = g->term.number;
-	g->committing = g->cfg.install == INSTALL_TAKEOVER && table_kernel_all(g->table) == 0;
+	g->committing =
+		!resumed && g->cfg.install == INSTALL_TAKEOVER && table_kernel_all(g->table) == 0;
 	path_kernel_listen(e);
 	for (int k = 0; k < 2; k++)
 		reconcile_want(e, (enum flow_kind)k, e->now.mono_us);

@@ -83,6 +83,7 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		.flows = table_count(g->table),
 		.kernel_queued = table_queued(g->table, TABLE_KERNEL),
 		.wire_queued = table_queued(g->table, TABLE_WIRE),
+		.kept = g->kept_flows,
 		.refused = g->retry.n + g->refused_since_sync,
 		.equal = g->equal,
 		.lag_us = g->lag_us,
@@ -107,6 +108,11 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 	out->ready = out->reasons == 0;
 	out->would_lose = would_lose(g, out);
 	return 0;
+}
+
+uint32_t engine_encoder(void)
+{
+	return ENCODER_VERSION;
 }
 
 void engine_set_faults(struct engine *e, const char *const *why, size_t n)

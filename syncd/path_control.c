@@ -272,6 +272,18 @@ static void hello_pad(struct engine *e, struct control *c)
 		c->hello.pad = (uint32_t)(sender_payload_max(e->sender) - (size_t)n - 4);
 }
 
+/* Whoever has echoed this session is by now told so, and begins to follow it. */
+static bool is_proven_to_all(struct engine *e)
+{
+	const struct peer *p = peers_next(e->peers, NULL, true);
+	bool any = p;
+
+	for (; p; p = peers_next(e->peers, p, true))
+		if (!p->proven)
+			return false;
+	return any;
+}
+
 static void hello_send(struct engine *e)
 {
 	struct control *c = &e->control;
@@ -299,6 +311,7 @@ static void hello_send(struct engine *e)
 	}
 	e->hello_now = false;
 	e->hello_next_us = e->now.mono_us + HELLO_INTERVAL_US;
+	e->followed |= is_proven_to_all(e);
 }
 
 static void status_send(struct engine *e, struct stream *s)

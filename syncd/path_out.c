@@ -195,12 +195,27 @@ static bool has_more(const struct group *g)
 	return table_queued(g->table, TABLE_WIRE) > 0 || repair_server_pending(g->server);
 }
 
+/*
+ * A receiver follows a session from the first hello that proves it: what is said before, such as
+ * what ended while a daemon was restarted, it would have to find by repair.
+ */
+static bool is_heeded(struct engine *e, uint64_t *next_us)
+{
+	e->first_us = e->first_us ? e->first_us : e->now.mono_us;
+	if (e->followed || e->now.mono_us >= e->first_us + FOLLOWED_US)
+		return true;
+	sooner(next_us, e->first_us + FOLLOWED_US);
+	return false;
+}
+
 /* Takes groups in turn, one datagram each, while receivers can take more. */
 bool path_out_tick(struct engine *e, uint64_t *next_us)
 {
 	size_t room = sender_window(e->sender, e->now.mono_us);
 	bool any = true, more = false, check_due = false;
 
+	if (!is_heeded(e, next_us))
+		return false;
 	if (room > PACK_PER_TICK)
 		room = PACK_PER_TICK;
 	while (any && room > 0) {

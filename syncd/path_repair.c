@@ -36,12 +36,16 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct stream
 	group_event(e, g, EVENT_EQUAL);
 }
 
-/* A check is wanted where the last one says nothing about now: asked for by a repair without
- * ranges. */
+/*
+ * A check is wanted where the last one says nothing about now: asked for by a repair without
+ * ranges. Whoever has just begun to follow a stream may have to ask twice: the active hears it only
+ * once it is proven there too.
+ */
 static bool check_is_wanted(const struct engine *e, const struct group *g)
 {
-	return (!g->equal || g->data_since_check) &&
-	       e->now.mono_us >= g->last_check_us + 2 * CHECK_BUSY_US;
+	uint64_t after_us = g->equal ? 2 * CHECK_BUSY_US : REPAIR_RETRY_US;
+
+	return (!g->equal || g->data_since_check) && e->now.mono_us >= g->last_check_us + after_us;
 }
 
 static void repair_ask(struct engine *e, struct group *g, const struct peer *active,

@@ -155,7 +155,8 @@ static int collect_unseen(void *ctx, uint64_t hash, const uint8_t *flow, size_t 
 
 /*
  * What the table has and the dump had not: the active's kernel is right, but for its first dump of
- * a term, when it may lack what the table was told to install; a standby's table is right.
+ * a term, when it may lack what the table was told to install (unless it is this kernel's own
+ * table, kept over a restart); a standby's table is right.
  */
 static void judge_one(struct engine *e, struct group *g, bool deletes, const uint8_t *key,
 		      size_t len)
@@ -173,7 +174,7 @@ static void judge_one(struct engine *e, struct group *g, bool deletes, const uin
 
 static void judge_unseen(struct engine *e, struct group *g, enum flow_kind kind)
 {
-	bool deletes = g->role == ROLE_ACTIVE && g->complete;
+	bool deletes = g->role == ROLE_ACTIVE && (g->complete || g->kernel_right);
 	struct unseen u = {.kind = kind};
 	struct slices s;
 	struct hash_range r;
@@ -200,8 +201,10 @@ static void group_dumped(struct engine *e, struct group *g)
 		return;
 	g->complete = true;
 	g->check_due = true;
+	g->kernel_right = false;
 	e->hello_now = true;
-	sweep_start(g, &g->once, SINK_EXPIRY);
+	if (!g->timed)
+		sweep_start(g, &g->once, SINK_EXPIRY);
 }
 
 static bool other_edge_incomplete(struct engine *e, const struct edge *ed)

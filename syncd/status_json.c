@@ -96,6 +96,7 @@ json_t *status_group_json(const struct engine_group_status *st)
 	set_number(o, "wire_queued", st->wire_queued);
 	set_number(o, "kernel_queued", st->kernel_queued);
 	set_number(o, "refused", st->refused);
+	set_number(o, "kept", st->kept);
 	set_number(o, "transitions", st->transitions);
 	set_number(o, "memory_bytes", st->memory_bytes);
 	(void)json_object_set_new(o, "reasons", reasons_json(st));
@@ -113,6 +114,7 @@ static json_t *peer_json(const struct peer *p, const struct status_box *box, str
 	set_text(o, "name", p->name);
 	set_hex(o, "session", p->session);
 	set_flag(o, "proven", p->proven);
+	set_number(o, "encoder", p->encoder);
 	set_number(o, "heard_ms", (now.mono_us - p->heard_us) / MS_US);
 	set_number(o, "rtt_us", p->rtt_us);
 	set_text(o, "link", box->peer_link != NULL ? box->peer_link(box->ctx, p->node) : NULL);
@@ -160,6 +162,7 @@ json_t *status_json(struct engine *e, const struct status_box *box, struct engin
 	set_number(o, "node_id", box->node_id);
 	set_hex(o, "session", box->session);
 	set_text(o, "version", SYNCD_VERSION);
+	set_number(o, "encoder", engine_encoder());
 	set_number(o, "uptime_ms", (now.mono_us - box->started_us) / MS_US);
 	for (size_t i = 0; engine_group_status(e, i, &st) == 0; i++)
 		(void)json_array_append_new(groups, status_group_json(&st));

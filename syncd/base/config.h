@@ -171,7 +171,8 @@ struct config_hooks {
 struct config_top {
 	enum config_log log;
 	char runtime_dir[CONFIG_PATH_MAX], state_dir[CONFIG_PATH_MAX];
-	char control_group[CONFIG_WORD_MAX]; /* unix group that may use the socket besides root */
+	char tables_file[CONFIG_PATH_MAX + 8]; /* "none": tables are not kept over a restart */
+	char control_group[CONFIG_WORD_MAX];   /* unix group that may use the socket besides root */
 	bool insecure;
 	bool rehearsal; /* a desk: `sync-replay inject --into` may be its active node */
 };

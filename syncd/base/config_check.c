@@ -220,11 +220,13 @@ static int check_groups(struct config *c)
 
 static int check_paths(struct config *c)
 {
+	const char *tables = c->top.tables_file;
 	const struct {
 		const char *path, *section, *option;
 	} all[] = {
 		{c->top.runtime_dir, NULL, "runtime_dir"},
 		{c->top.state_dir, NULL, "state_dir"},
+		{strcmp(tables, "none") == 0 ? "" : tables, NULL, "tables_file"},
 		{c->journal.dir, "journal", "dir"},
 		{c->keepalived.fifo, "keepalived", "fifo"},
 		{c->hooks.state, "hooks", "state"},
@@ -246,6 +248,15 @@ static void set_directory(struct config *c, char *dir, const char *above, const 
 	set_implied(c->tree->root, option, dir);
 }
 
+static void set_tables_file(struct config *c)
+{
+	if (c->top.tables_file[0] != '\0')
+		return;
+	(void)snprintf(c->top.tables_file, sizeof(c->top.tables_file), "%s/tables",
+		       c->top.runtime_dir);
+	set_implied(c->tree->root, "tables_file", c->top.tables_file);
+}
+
 int config_check(struct config *c)
 {
 	int rc;
@@ -263,5 +274,6 @@ int config_check(struct config *c)
 		return rc;
 	set_directory(c, c->top.runtime_dir, "/run/syncd", "runtime_dir");
 	set_directory(c, c->top.state_dir, "/var/lib/syncd", "state_dir");
+	set_tables_file(c);
 	return 0;
 }

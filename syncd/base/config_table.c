@@ -35,6 +35,7 @@ static const struct config_option top_options[] = {
 	{"log", ENUM(config_top, log, log_names, "info")},
 	{"runtime_dir", WORD(config_top, runtime_dir, NULL)},
 	{"state_dir", WORD(config_top, state_dir, NULL)},
+	{"tables_file", WORD(config_top, tables_file, NULL)},
 	{"control_group", WORD(config_top, control_group, NULL)},
 	{"insecure", BOOL(config_top, insecure, "false")},
 	{"rehearsal", BOOL(config_top, rehearsal, "false")},

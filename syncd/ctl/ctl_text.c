@@ -120,18 +120,19 @@ void ctl_text_peers(const json_t *response, FILE *to)
 	char heard[CELL_MAX];
 	size_t i;
 
-	(void)fprintf(to, "%-12s %5s  %-16s %-6s %10s %9s %s\n", "PEER", "ID", "SESSION", "PROVEN",
-		      "HEARD", "RTT", "LINK");
+	(void)fprintf(to, "%-12s %5s  %-16s %-6s %7s %10s %9s %s\n", "PEER", "ID", "SESSION",
+		      "PROVEN", "ENCODER", "HEARD", "RTT", "LINK");
 	json_array_foreach(json_object_get(response, "peers"), i, p)
 	{
 		const char *differs = json_string_value(json_object_get(p, "differs"));
 
 		(void)fprintf(to,
-			      "%-12s %5" JSON_INTEGER_FORMAT
-			      "  %-16s %-6s %10s %6" JSON_INTEGER_FORMAT " us %s\n",
+			      "%-12s %5" JSON_INTEGER_FORMAT "  %-16s %-6s %7" JSON_INTEGER_FORMAT
+			      " %10s %6" JSON_INTEGER_FORMAT " us %s\n",
 			      text(p, "name"), number(p, "node"), text(p, "session"),
-			      yes(p, "proven"), duration(number(p, "heard_ms"), heard),
-			      number(p, "rtt_us"), text(p, "link"));
+			      yes(p, "proven"), number(p, "encoder"),
+			      duration(number(p, "heard_ms"), heard), number(p, "rtt_us"),
+			      text(p, "link"));
 		if (differs != NULL && differs[0] != '\0')
 			(void)fprintf(to, "    differs in: %s\n", differs);
 	}

@@ -123,11 +123,14 @@ static void exec_daemon(const struct pair_node *n)
 	(void)snprintf(conf, sizeof(conf), "%s/conf", n->dir);
 	(void)snprintf(log, sizeof(log), "%s/log", n->dir);
 	must(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0, "readlink");
-	(void)snprintf(prog, sizeof(prog), "%s/../syncd", dirname(self));
+	(void)snprintf(prog, sizeof(prog), "%s/../%s", dirname(self),
+		       n->program ? n->program : "syncd");
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	must(fd >= 0 && netns_switch(n->ns) == 0, "log, setns");
 	(void)dup2(fd, 1);
 	(void)dup2(fd, 2);
+	if (n->manager)
+		notify_child(n->manager);
 	execl(prog, "syncd", "-c", conf, (char *)NULL);
 	perror(prog);
 	_exit(127);

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "proto/flow.h"
+#include "tests/lib/notify.h"
 
 enum { PAIR_NODES_MAX = 5, PAIR_PATH = 128 };
 
@@ -24,6 +25,8 @@ struct pair_node {
 	int ns;	   /* descriptor */
 	pid_t pid; /* of the daemon; 0: not running */
 	char dir[PAIR_PATH];
+	const char *program;	/* beside the tests' folder; NULL: syncd */
+	struct notify *manager; /* service manager of the daemon; NULL: none */
 };
 
 struct pair {

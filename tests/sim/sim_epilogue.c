@@ -128,6 +128,37 @@ static uint64_t happened(struct sim_world *w)
 	return sum;
 }
 
+/* What an upgrade is, of a standby or of an active; now and then what was kept is damaged. */
+static void restarted(struct sim_world *w)
+{
+	const struct sim_check_totals *now = sim_check_totals(w->check);
+	struct sim_check_totals before = *now;
+	unsigned n = sim_world_other(w, w->nodes);
+	bool spoilt = sim_rng_chance(&w->rng, 200);
+	uint64_t changes = happened(w), sent;
+
+	if (n == w->nodes)
+		return;
+	sim_trace(w, "---- epilogue: n%u is restarted in order%s", n + 1,
+		  spoilt ? ", and finds damage" : "");
+	sim_world_stop(w, n, SIM_STOP, true);
+	if (spoilt && sim_node_spoil(w->node[n]) == 0)
+		sim_fail(w, n, "restart", "it kept nothing");
+	sim_world_pass(w,
+		       sim_rng_below(&w->rng, PEER_DEAD_US + 500 * MS_US)); /* less than a lease */
+	sim_world_start(w, n);
+	if (sim_node_took(w->node[n]) != (spoilt ? 0 : w->groups))
+		sim_fail(w, n, "restart", "it took up %zu tables of %u%s",
+			 sim_node_took(w->node[n]), w->groups, spoilt ? ", damaged" : "");
+	sim_world_wait_agreement(w, "a daemon was restarted in order", AGREE_US);
+	sent = now->puts - before.puts;
+	changes = happened(w) - changes;
+	if (!spoilt && sent > (changes ? (changes + 1) * LEAF_MOST : 0))
+		sim_fail(w, n, "restart",
+			 "%" PRIu64 " changes were missed, the wire carried %" PRIu64 " flows",
+			 changes, sent);
+}
+
 /* A standby hears nothing for longer than its peers live, while little changes. */
 static void missed_some(struct sim_world *w)
 {
@@ -234,8 +265,9 @@ static void compared_deeply(struct sim_world *w)
 
 void sim_epilogue(struct sim_world *w)
 {
-	static void (*const part[])(struct sim_world * w) = {
-		idle, takeover, flushed_kernel, divergence, missed_some, compared_deeply};
+	static void (*const part[])(struct sim_world *
+				    w) = {idle,	      takeover,	   restarted,	   flushed_kernel,
+					  divergence, missed_some, compared_deeply};
 	struct sim_net_faults fine = {.delay_us = {20, 200}};
 
 	/* A request that never arrived is answered when the attacker delivers it after all: once,

@@ -151,7 +151,7 @@ static void stop_for_a_while(struct sim_world *w, enum sim_stop how)
 {
 	unsigned n = fault_pick_node(w);
 	uint64_t us = fault_pick_us(w);
-	bool keep = how == SIM_KILL && us < 700 * MS_US;
+	bool keep = how != SIM_CRASH && us < 700 * MS_US;
 
 	if (!sim_node_up(w->node[n]))
 		return;
@@ -167,6 +167,19 @@ static void crash(struct sim_world *w)
 static void kill_daemon(struct sim_world *w)
 {
 	stop_for_a_while(w, SIM_KILL);
+}
+
+static void restart(struct sim_world *w)
+{
+	stop_for_a_while(w, SIM_STOP);
+}
+
+static void restart_spoilt(struct sim_world *w)
+{
+	stop_for_a_while(w, SIM_STOP);
+	for (unsigned i = 0; i < w->nodes; i++)
+		if (!sim_node_up(w->node[i]))
+			(void)sim_node_spoil(w->node[i]);
 }
 
 static void go_on(void *ctx, uint64_t tag, void *arg)
@@ -259,6 +272,8 @@ static void (*const fault[SIM_FAULTS])(struct sim_world *w) = {
 	[FAULT_INTERRUPT] = fault_interrupt,
 	[FAULT_WEATHER] = weather,
 	[FAULT_RECONCILE] = fault_reconcile,
+	[FAULT_RESTART] = restart,
+	[FAULT_RESTART_SPOILT] = restart_spoilt,
 };
 
 static void next_fault(void *ctx, uint64_t tag, void *arg)

@@ -41,6 +41,8 @@ struct sim_node {
 	bool paused, running;
 	uint32_t gap_us;
 	unsigned budget, spins;
+	uint8_t *kept; /* tables of a daemon that ended in order */
+	size_t kept_len, took;
 	struct dgram *inbox, **inbox_end;
 	size_t inbox_len;
 };
@@ -205,6 +207,13 @@ static void inbox_clear(struct sim_node *n)
 	n->inbox_len = 0;
 }
 
+static void forget_kept(struct sim_node *n)
+{
+	free(n->kept);
+	n->kept = NULL;
+	n->kept_len = 0;
+}
+
 void sim_node_free(struct sim_node *n)
 {
 	if (!n)
@@ -213,11 +222,43 @@ void sim_node_free(struct sim_node *n)
 		sim_node_stop(n, SIM_KILL);
 	for (unsigned k = 0; k < SIM_KINDS; k++)
 		sim_kernel_free(n->kernel[k]);
+	forget_kept(n);
 	free(n);
+}
+
+static int keep(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct sim_node *n = ctx;
+
+	n->kept = realloc(n->kept, n->kept_len + len);
+	assert(n->kept);
+	memcpy(n->kept + n->kept_len, bytes, len);
+	n->kept_len += len;
+	return 0;
+}
+
+static const struct warm_place place = {.netns = 1};
+
+static void stop_in_order(struct sim_node *n)
+{
+	int err = engine_keep(n->engine, &place, keep, n, node_now(n));
+
+	assert(!err);
+	n->io.after(n->io.ctx, n);
+}
+
+size_t sim_node_spoil(struct sim_node *n)
+{
+	if (n->kept_len > 0)
+		n->kept[sim_rng_below(&n->rng, n->kept_len)] ^=
+			(uint8_t)sim_rng_range(&n->rng, 1, 255);
+	return n->kept_len;
 }
 
 void sim_node_stop(struct sim_node *n, enum sim_stop how)
 {
+	if (n->engine && how == SIM_STOP)
+		stop_in_order(n);
 	if (n->engine) {
 		engine_free(n->engine);
 		n->engine = NULL;
@@ -230,8 +271,9 @@ void sim_node_stop(struct sim_node *n, enum sim_stop how)
 		inbox_clear(n);
 		n->paused = false;
 	}
-	if (how == SIM_KILL)
+	if (how != SIM_CRASH)
 		return;
+	forget_kept(n);
 	for (unsigned k = 0; k < SIM_KINDS; k++)
 		sim_kernel_wipe(n->kernel[k]);
 	memset(n->role, 0, sizeof n->role);
@@ -282,12 +324,19 @@ static void make_engine(struct sim_node *n)
 	assert(n->engine);
 }
 
+static void on_taken(void *ctx, const struct engine_taken *t)
+{
+	(void)ctx;
+	(void)t;
+}
+
 void sim_node_start(struct sim_node *n, uint32_t holds)
 {
 	struct sim_kernel_timeouts t = {.lease_us = n->cfg.lease_s * S_US,
 					.true_us = n->cfg.true_s * S_US};
 
 	assert(!n->engine);
+	n->took = 0;
 	n->started_us = sim_clock_now(n->clock);
 	make_engine(n);
 	for (unsigned k = 0; k < SIM_KINDS; k++) {
@@ -297,6 +346,10 @@ void sim_node_start(struct sim_node *n, uint32_t holds)
 		n->source[k] = sim_kernel_source(n->kernel[k], &source);
 		n->sink[k] = sim_kernel_sink(n->kernel[k], &sink, &t);
 	}
+	if (n->kept)
+		n->took = engine_take(n->engine, (struct warm_image){n->kept, n->kept_len}, &place,
+				      on_taken, n, node_now(n));
+	forget_kept(n);
 	n->io.on_start(n->io.ctx, n);
 	for (uint32_t g = 1; g <= n->cfg.groups; g++) {
 		enum node_role role = n->role[g - 1];
@@ -323,6 +376,11 @@ void sim_node_set_slow(struct sim_node *n, uint32_t gap_us, unsigned budget)
 	n->budget = budget;
 	if (n->engine)
 		wake_at(n, sim_clock_now(n->clock) + 1);
+}
+
+size_t sim_node_took(const struct sim_node *n)
+{
+	return n->took;
 }
 
 bool sim_node_up(const struct sim_node *n)

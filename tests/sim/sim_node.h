@@ -51,12 +51,17 @@ void sim_node_free(struct sim_node *n);
 /* ---- power, process, clocks ---- */
 
 enum sim_stop {
+	SIM_STOP,  /* the daemon ends in order: it keeps its tables, beside what stays of a kill */
 	SIM_KILL,  /* the daemon dies; kernel, disk and runtime files stay */
 	SIM_CRASH, /* the box loses power; only the disk stays */
 };
 void sim_node_stop(struct sim_node *n, enum sim_stop how);
 
-/* Starts the daemon. holds: bit per group - 1 whose address this box still holds. */
+/* Does to the tables that a stop has kept what a disk or a hand may do. Returns how many bytes. */
+size_t sim_node_spoil(struct sim_node *n);
+
+/* Starts the daemon, with the tables that the last stop kept. holds: bit per group - 1 whose
+ * address this box still holds. */
 void sim_node_start(struct sim_node *n, uint32_t holds);
 void sim_node_pause(struct sim_node *n, bool paused);
 
@@ -64,6 +69,7 @@ void sim_node_pause(struct sim_node *n, bool paused);
 void sim_node_set_slow(struct sim_node *n, uint32_t gap_us, unsigned budget);
 void sim_node_jump_wall(struct sim_node *n, int64_t by_us);
 
+size_t sim_node_took(const struct sim_node *n);	 /* groups whose table this start had */
 bool sim_node_up(const struct sim_node *n);	 /* the daemon runs, perhaps stopped */
 bool sim_node_running(const struct sim_node *n); /* and is not stopped */
 

@@ -8,29 +8,31 @@
 #include <stdint.h>
 
 enum sim_fault {
-	FAULT_ISOLATE,	     /* a box hears nobody and nobody hears it */
-	FAULT_ONE_WAY,	     /* from one to another only */
-	FAULT_HALVES,	     /* the wire falls into two */
-	FAULT_SPLIT_BRAIN,   /* and both halves have an active */
-	FAULT_CRASH,	     /* a box loses power and comes back */
-	FAULT_KILL,	     /* a daemon dies and comes back, the kernel lives on */
-	FAULT_PAUSE,	     /* a daemon is stopped and goes on */
-	FAULT_SLOW,	     /* a box takes in little */
-	FAULT_WALL_JUMP,     /* somebody sets the clock */
-	FAULT_SWITCH,	     /* the address moves, the old box told first */
-	FAULT_SWITCH_RUSHED, /* the new box told first */
-	FAULT_HANDOVER,	     /* syncctl handover */
-	FAULT_IDLE,	     /* a standby told to be idle, then to stand by again */
-	FAULT_FLUSH,	     /* conntrack -F on a standby */
-	FAULT_NIBBLE,	     /* a few flows removed from a standby's kernel */
-	FAULT_TAMPER,	     /* a standby's table altered */
-	FAULT_STORM,	     /* many connections at once */
-	FAULT_OVERRUN,	     /* event queues short, in a storm */
-	FAULT_REFUSE,	     /* a kernel refuses some flows for a while */
-	FAULT_FULL,	     /* a kernel's table is full for a while */
-	FAULT_INTERRUPT,     /* dumps are interrupted for a while */
-	FAULT_WEATHER,	     /* the wire becomes another */
-	FAULT_RECONCILE,     /* an operator doubts */
+	FAULT_ISOLATE,	      /* a box hears nobody and nobody hears it */
+	FAULT_ONE_WAY,	      /* from one to another only */
+	FAULT_HALVES,	      /* the wire falls into two */
+	FAULT_SPLIT_BRAIN,    /* and both halves have an active */
+	FAULT_CRASH,	      /* a box loses power and comes back */
+	FAULT_KILL,	      /* a daemon dies and comes back, the kernel lives on */
+	FAULT_PAUSE,	      /* a daemon is stopped and goes on */
+	FAULT_SLOW,	      /* a box takes in little */
+	FAULT_WALL_JUMP,      /* somebody sets the clock */
+	FAULT_SWITCH,	      /* the address moves, the old box told first */
+	FAULT_SWITCH_RUSHED,  /* the new box told first */
+	FAULT_HANDOVER,	      /* syncctl handover */
+	FAULT_IDLE,	      /* a standby told to be idle, then to stand by again */
+	FAULT_FLUSH,	      /* conntrack -F on a standby */
+	FAULT_NIBBLE,	      /* a few flows removed from a standby's kernel */
+	FAULT_TAMPER,	      /* a standby's table altered */
+	FAULT_STORM,	      /* many connections at once */
+	FAULT_OVERRUN,	      /* event queues short, in a storm */
+	FAULT_REFUSE,	      /* a kernel refuses some flows for a while */
+	FAULT_FULL,	      /* a kernel's table is full for a while */
+	FAULT_INTERRUPT,      /* dumps are interrupted for a while */
+	FAULT_WEATHER,	      /* the wire becomes another */
+	FAULT_RECONCILE,      /* an operator doubts */
+	FAULT_RESTART,	      /* a daemon ends in order and comes back with its tables */
+	FAULT_RESTART_SPOILT, /* and they were damaged meanwhile */
 	SIM_FAULTS,
 };
 

@@ -224,6 +224,9 @@ void sim_world_start(struct sim_world *w, unsigned node)
 			holds |= 1u << (g - 1);
 	sim_trace(w, "n%u starts", node + 1);
 	sim_node_start(w->node[node], holds);
+	if (sim_node_took(w->node[node]) > 0)
+		sim_trace(w, "n%u has %zu tables of before", node + 1,
+			  sim_node_took(w->node[node]));
 	sim_clock_at(w->clock, sim_clock_now(w->clock) + sim_rng_below(&w->rng, 300 * MS_US),
 		     tell_later, w, node, NULL);
 }
@@ -248,7 +251,13 @@ static void fail_over(void *ctx, uint64_t tag, void *arg)
 
 void sim_world_stop(struct sim_world *w, unsigned node, enum sim_stop how, bool keep_address)
 {
-	sim_trace(w, "n%u %s", node + 1, how == SIM_KILL ? "is killed" : "loses power");
+	static const char *const said[] = {
+		[SIM_STOP] = "is stopped in order",
+		[SIM_KILL] = "is killed",
+		[SIM_CRASH] = "loses power",
+	};
+
+	sim_trace(w, "n%u %s", node + 1, said[how]);
 	sim_node_stop(w->node[node], how);
 	if (keep_address)
 		return;
