@@ -14,6 +14,7 @@ struct cached_key {
 	uint16_t node;
 	uint64_t session;
 	struct seal_key key;
+	uint64_t last[2]; /* counters, by kind: what comes again does not count */
 };
 
 struct capture {
@@ -44,13 +45,13 @@ bool capture_is(const char *path)
 	return is;
 }
 
-static const struct seal_key *key_of(struct capture *c, const struct frame_header *h)
+static struct cached_key *key_of(struct capture *c, const struct frame_header *h)
 {
 	struct cached_key *k;
 
 	for (size_t i = 0; i < c->cached; i++)
 		if (c->cache[i].node == h->node && c->cache[i].session == h->session)
-			return &c->cache[i].key;
+			return &c->cache[i];
 	k = &c->cache[c->next];
 	c->next = (c->next + 1) % KEYS_CACHED;
 	if (c->cached < KEYS_CACHED)
@@ -60,24 +61,32 @@ static const struct seal_key *key_of(struct capture *c, const struct frame_heade
 		seal_key_derive(&k->key, c->key, h->node, h->session);
 	else
 		seal_key_insecure(&k->key);
-	return &k->key;
+	return k;
 }
 
 static bool read_packet(struct capture *c, int linktype, const uint8_t *packet, size_t len,
 			struct journal_record *out)
 {
 	struct frame_header h;
+	struct cached_key *from;
 	const uint8_t *dgram;
+	uint64_t *last;
 	int n;
 
 	len = packet_payload(linktype, packet, len, &dgram);
 	if (len < FRAME_OVERHEAD || len > DATAGRAM_MAX || frame_header_read(dgram, len, &h))
 		return false;
-	n = seal_open(key_of(c, &h), &h, dgram, len, c->payload);
+	from = key_of(c, &h);
+	n = seal_open(&from->key, &h, dgram, len, c->payload);
 	if (n < 0) {
 		c->stats->sealed++;
 		return false;
 	}
+	/* Sent again for who had lost it, or over another link. */
+	last = &from->last[h.kind == FRAME_DATA];
+	if (h.counter <= *last)
+		return false;
+	*last = h.counter;
 	*out = (struct journal_record){
 		.type = h.kind == FRAME_DATA ? JOURNAL_SENT : JOURNAL_CONTROL,
 		.node = h.node,

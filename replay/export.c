@@ -130,7 +130,7 @@ int command_export(const struct options *o)
 {
 	static struct export e; /* large */
 	const struct input_events ev = {0};
-	struct input_range range = {0};
+	struct input_range range = {.key = o->has_key ? &o->key : NULL};
 	struct input in;
 	int rc;
 

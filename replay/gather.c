@@ -328,7 +328,7 @@ int gather_journal(const struct options *o, const struct input_journal *j, uint6
 {
 	const struct tables_events tev = {.piece = on_piece, .ctx = out};
 	const struct input_events ev = {.damage = on_damage, .ctx = out};
-	const struct input_range range = {0};
+	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
 	struct digest_key key;
 	int rc;
 

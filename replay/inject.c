@@ -117,7 +117,7 @@ static int run(struct inject *in, const struct input_journal *j)
 {
 	const struct tables_events tev = {.piece = on_piece, .ctx = in};
 	const struct input_events ev = {0};
-	struct input_range range = {0};
+	struct input_range range = {.key = in->o->has_key ? &in->o->key : NULL};
 	int rc = submit_table(in, j, &range.first);
 
 	if (rc)

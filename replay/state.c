@@ -92,7 +92,8 @@ int state_load(const struct options *o, const struct input_journal *j, const str
 	static const struct tables_events none;
 	struct load l = {.s = out, .when = when, .place = place};
 	const struct input_events ev = {.segment = on_segment, .damage = on_damage, .ctx = &l};
-	struct input_range range = {.first = first_segment(j, when, place)};
+	struct input_range range = {.first = first_segment(j, when, place),
+				    .key = o->has_key ? &o->key : NULL};
 	int rc = command_need_key(o, j, &out->key);
 
 	out->tables = NULL;

@@ -160,7 +160,7 @@ static int lag_of(const struct options *o, const struct input_journal *from,
 	static const char *const name[] = {"p50_us", "p90_us", "p99_us", "p999_us"};
 	struct lag l = {.o = o, .from = from->node};
 	const struct input_events ev = {0};
-	const struct input_range range = {0};
+	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
 	struct json_line j;
 	int rc;
 

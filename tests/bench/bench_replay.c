@@ -2,7 +2,8 @@
 /*
  * sync-replay verify beside `zstd -dc` of the same segments: a journal of an active node that
  * makes, changes and ends flows, so many a datagram. The peer's figure is the lower of 1.5 M
- * records/s and half of zstd's own speed.
+ * records/s and half of zstd's own speed. And what a journal of 10 GB (unpacked; QUICK=1: 0.5)
+ * costs in memory, and `at` its end in bytes read.
  */
 #include <libgen.h>
 #include <limits.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/bench/bench.h"
@@ -18,6 +20,8 @@
 #include "tests/lib/tmpdir.h"
 
 enum { WINDOW = 200000 }; /* flows that live at a time */
+
+enum { FLOWS_EACH = 20, RAW_EACH = 668 /* bytes of a record of so many flows, on average */ };
 
 static void write_journal(const char *dir, unsigned records, unsigned each)
 {
@@ -80,13 +84,80 @@ static void measure(unsigned records, unsigned each, const char *name)
 	tmpdir_remove(dir);
 }
 
+struct used {
+	double mb;	/* peak of resident memory */
+	double read_mb; /* by read(2) */
+};
+
+/* Runs sync-replay; what it has read is known as long as it has not been waited for. */
+static struct used run_replay(const char *command, const char *time, const char *dir)
+{
+	char self[PATH_MAX] = "", prog[PATH_MAX + 32], path[64], line[128];
+	unsigned long long rchar = 0;
+	struct rusage r;
+	siginfo_t info;
+	int status;
+	pid_t pid;
+	FILE *f;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
+		exit(1);
+	(void)snprintf(prog, sizeof(prog), "%s/../sync-replay", dirname(self));
+	pid = fork();
+	if (pid == 0) {
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			_exit(1);
+		execl(prog, "sync-replay", command, "-q", time ? time : dir, time ? dir : NULL,
+		      (char *)NULL);
+		_exit(1);
+	}
+	if (pid < 0 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT))
+		exit(1);
+	(void)snprintf(path, sizeof(path), "/proc/%d/io", (int)pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		(void)sscanf(line, "rchar: %llu", &rchar);
+	if (f)
+		(void)fclose(f);
+	if (wait4(pid, &status, 0, &r) != pid || status != 0) {
+		(void)fprintf(stderr, "failed: sync-replay %s\n", command);
+		exit(1);
+	}
+	return (struct used){.mb = (double)r.ru_maxrss / 1024, .read_mb = (double)rchar / 1e6};
+}
+
+static void measure_large(unsigned records)
+{
+	struct used verify, stats, at;
+	char dir[64];
+
+	tmpdir_make(dir);
+	write_journal(dir, records / 10, FLOWS_EACH);
+	verify = run_replay("verify", NULL, dir);
+	tmpdir_remove(dir);
+	tmpdir_make(dir);
+	write_journal(dir, records, FLOWS_EACH);
+	bench_emit("replay_large_unpacked", records * (double)RAW_EACH / 1e9, "GB", "higher");
+	bench_emit_peer("replay_large_verify_rss", run_replay("verify", NULL, dir).mb, "MB",
+			"lower", "a tenth of the journal", verify.mb);
+	stats = run_replay("stats", NULL, dir);
+	bench_emit("replay_large_stats_rss", stats.mb, "MB", "lower");
+	at = run_replay("at", "@1999999999", dir);
+	bench_emit("replay_large_at_rss", at.mb, "MB", "lower");
+	bench_emit_peer("replay_large_at_read", at.read_mb, "MB", "lower", "stats reads all of it",
+			stats.read_mb);
+	tmpdir_remove(dir);
+}
+
 int main(void)
 {
-	unsigned records = getenv("QUICK") && getenv("QUICK")[0] == '1' ? 500000 : 10000000;
+	bool quick = getenv("QUICK") && getenv("QUICK")[0] == '1';
+	unsigned records = quick ? 500000 : 10000000;
 
 	if (sodium_init() < 0)
 		return 1;
 	measure(records, 1, "replay_verify_rate");
-	measure(records / 10, 20, "replay_verify_rate_full_datagrams");
+	measure(records / 10, FLOWS_EACH, "replay_verify_rate_full_datagrams");
+	measure_large((unsigned)((quick ? 0.5e9 : 10e9) / RAW_EACH));
 	return 0;
 }

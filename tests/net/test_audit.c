@@ -187,6 +187,68 @@ START_TEST(test_key)
 }
 END_TEST
 
+static const struct {
+	const char *tool, *options;
+} captures[] = {
+	{"tcpdump", "-q -U -i s0 udp port 8849 -w"},   /* pcap */
+	{"dumpcap", "-q -i s0 -f 'udp port 8849' -w"}, /* pcapng */
+};
+
+static bool capture_has_all(void *path)
+{
+	return replay_run(&out, "stats -k %s/1.key %s", p.dir, (const char *)path) == 0 &&
+	       strstr(out, "puts 3000 ") && strstr(out, "deletes 1000 ");
+}
+
+static bool capture_begins(void *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* What others capture of a live group, read with its key: whole, in order, and the tables equal. */
+START_TEST(test_live_capture)
+{
+	char path[96];
+	int pid = 0;
+	FILE *f;
+
+	if (netns_sh("command -v %s >/dev/null", captures[_i].tool) != 0) {
+		(void)printf("SKIP: %s is not installed (make deps-dev)\n", captures[_i].tool);
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "%s/pid", p.dir);
+	pair_enter(&p, 1);
+	ck_assert_int_eq(netns_sh("%s %s %s/live >/dev/null 2>&1 & echo $! >%s", captures[_i].tool,
+				  captures[_i].options, p.dir, path),
+			 0);
+	pair_leave(&p);
+	f = fopen(path, "r");
+	ck_assert(f && fscanf(f, "%d", &pid) == 1 && pid > 1);
+	(void)fclose(f);
+	(void)snprintf(path, sizeof(path), "%s/live", p.dir);
+	ck_assert(netns_wait_for(capture_begins, path, PATIENCE_MS));
+	live();
+	ck_assert(netns_wait_for(capture_has_all, path, PATIENCE_MS));
+	ck_assert_int_eq(kill(pid, SIGTERM), 0);
+	ck_assert_msg(replay_run(&out, "verify -k %s/1.key %s", p.dir, path) == 0, "%s", out);
+	ck_assert_msg(strstr(out, " 0 differed, ") && strstr(out, " 0 findings") &&
+			      !strstr(out, " 0 checks equal"),
+		      "%s", out);
+	ck_assert_msg(replay_run(&out, "at @1999999999 -q -k %s/1.key %s", p.dir, path) == 0, "%s",
+		      out);
+	ck_assert_msg(strstr(out, " 2000 flows, 2000 shown"), "%s", out);
+	ck_assert_msg(replay_run(&out,
+				 "history -k %s/1.key 'tcp 192.0.2.100:1024>203.0.113.10:80' %s",
+				 p.dir, path) == 0,
+		      "%s", out);
+	ck_assert_msg(strstr(out, "there") && strstr(out, "deleted"), "%s", out);
+	/* Without the key it is all noise, and said to be. */
+	ck_assert_int_le(replay_run(&out, "stats %s", path), 1);
+	ck_assert_msg(strstr(out, "packets are sealed with another key: give its file by -k"), "%s",
+		      out);
+}
+END_TEST
+
 static Suite *audit_suite(void)
 {
 	Suite *s = suite_create("audit");
@@ -199,6 +261,7 @@ static Suite *audit_suite(void)
 	tcase_add_test(tc, test_lost_named);
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_key);
+	tcase_add_loop_test(tc, test_live_capture, 0, sizeof(captures) / sizeof(captures[0]));
 	suite_add_tcase(s, tc);
 	return s;
 }
