@@ -21,6 +21,7 @@ const char *journal_type_name(unsigned type)
 		[JOURNAL_START] = "start",	   [JOURNAL_END] = "end",
 		[JOURNAL_RECONCILE] = "reconcile", [JOURNAL_KEY] = "key",
 		[JOURNAL_CONFIG] = "config",	   [JOURNAL_ALARM] = "alarm",
+		[JOURNAL_INSTALLED] = "installed",
 	};
 
 	return type < JOURNAL_TYPES ? name[type] : NULL;

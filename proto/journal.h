@@ -48,6 +48,7 @@ enum journal_type {
 	JOURNAL_KEY,	   /* journal_note: ids, never secrets */
 	JOURNAL_CONFIG,	   /* journal_note */
 	JOURNAL_ALARM,	   /* journal_note */
+	JOURNAL_INSTALLED, /* the kernel has all of the node's stream up to the counter */
 	JOURNAL_TYPES
 };
 

@@ -234,6 +234,7 @@ static void print_payload(struct dump *d, const struct journal_record *r)
 	case JOURNAL_KEPT:
 	case JOURNAL_TAIL:
 	case JOURNAL_KEYFRAME:
+	case JOURNAL_INSTALLED:
 	case JOURNAL_TYPES:
 		break;
 	}

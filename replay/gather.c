@@ -281,6 +281,7 @@ static void on_other(struct gather *g, const struct journal_record *r)
 	case JOURNAL_KEYFRAME:
 	case JOURNAL_RESYNC:
 	case JOURNAL_END:
+	case JOURNAL_INSTALLED:
 	case JOURNAL_TYPES:
 		break;
 	}

@@ -120,17 +120,43 @@ int command_stats(const struct options *o)
 
 /* ---- lag ---- */
 
+enum { WAITING_MAX = 1 << 14 /* datagrams applied and not yet installed; others do not count */ };
+
 struct lag {
 	const struct options *o;
 	uint16_t from;
 	uint64_t start_us;
-	struct histogram h;
+	struct histogram table, kernel; /* until it has it */
+	struct {
+		uint64_t session, counter, sent_us;
+	} waiting[WAITING_MAX];
+	size_t waits;
 	int64_t raw_us;	   /* of the last one applied */
 	int64_t offset_us; /* of the clocks, as the nodes' echoes had it */
 	bool has_offset;
 };
 
 /* The raw difference has the clocks' difference in it; the daemon's samples tell it. */
+static void lag_add(const struct lag *l, struct histogram *h, uint64_t at_us, uint64_t sent_us)
+{
+	int64_t us = (int64_t)(at_us - sent_us) - l->offset_us;
+
+	histogram_add(h, us > 0 ? (uint64_t)us : 0);
+}
+
+static void lag_installed(struct lag *l, const struct journal_record *r)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < l->waits; i++) {
+		if (l->waiting[i].session == r->session && l->waiting[i].counter > r->counter)
+			l->waiting[left++] = l->waiting[i];
+		else if (l->waiting[i].session == r->session)
+			lag_add(l, &l->kernel, r->wall_us, l->waiting[i].sent_us);
+	}
+	l->waits = left;
+}
+
 static int lag_record(void *ctx, const struct journal_record *r)
 {
 	struct lag *l = ctx;
@@ -144,47 +170,67 @@ static int lag_record(void *ctx, const struct journal_record *r)
 		l->offset_us = l->raw_us - (int64_t)s.lag_us;
 		l->has_offset = true;
 	}
+	if (r->type == JOURNAL_INSTALLED && r->node == l->from)
+		lag_installed(l, r);
 	if ((r->type != JOURNAL_APPLIED && r->type != JOURNAL_KEPT) || r->node != l->from ||
 	    !filter_record(&l->o->filter, r, l->start_us) ||
 	    record_data(r, &data, &len, &info) <= 0 || !filter_group(&l->o->filter, info.group))
 		return 0;
 	l->raw_us = (int64_t)(r->wall_us - info.sent_us);
-	histogram_add(&l->h, l->raw_us > l->offset_us ? (uint64_t)(l->raw_us - l->offset_us) : 0);
+	lag_add(l, &l->table, r->wall_us, info.sent_us);
+	if (l->waits < WAITING_MAX) {
+		l->waiting[l->waits].session = r->session;
+		l->waiting[l->waits].counter = r->counter;
+		l->waiting[l->waits++].sent_us = info.sent_us;
+	}
 	return 0;
+}
+
+struct lag_names {
+	const char *from, *to, *until;
+};
+
+static void lag_print(const struct lag *l, const struct histogram *h, const struct lag_names *n)
+{
+	static const double quantile[] = {0.5, 0.9, 0.99, 0.999};
+	static const char *const name[] = {"p50_us", "p90_us", "p99_us", "p999_us"};
+	struct json_line j;
+
+	if (l->o->json) {
+		json_begin(&j, stdout);
+		json_string_member(&j, "from", n->from);
+		json_string_member(&j, "to", n->to);
+		json_string_member(&j, "until", n->until);
+		json_number_member(&j, "datagrams", h->n);
+		for (size_t i = 0; i < 4; i++)
+			json_number_member(&j, name[i], histogram_quantile(h, quantile[i]));
+		json_number_member(&j, "max_us", h->max);
+		json_end(&j);
+		return;
+	}
+	(void)printf("%s -> %s %s: %" PRIu64 " datagrams, us: p50 %" PRIu64 " p90 %" PRIu64
+		     " p99 %" PRIu64 " p99.9 %" PRIu64 " max %" PRIu64 "%s\n",
+		     n->from, n->to, n->until, h->n, histogram_quantile(h, 0.5),
+		     histogram_quantile(h, 0.9), histogram_quantile(h, 0.99),
+		     histogram_quantile(h, 0.999), h->max,
+		     l->has_offset ? "" : " (clocks taken as alike)");
 }
 
 static int lag_of(const struct options *o, const struct input_journal *from,
 		  const struct input_journal *to)
 {
-	static const double quantile[] = {0.5, 0.9, 0.99, 0.999};
-	static const char *const name[] = {"p50_us", "p90_us", "p99_us", "p999_us"};
-	struct lag l = {.o = o, .from = from->node};
+	static struct lag l; /* large */
 	const struct input_events ev = {0};
 	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
-	struct json_line j;
 	int rc;
 
-	l.start_us = to->file[0].header.wall_us;
+	l = (struct lag){.o = o, .from = from->node, .start_us = to->file[0].header.wall_us};
 	rc = input_read(to, &range, &ev, lag_record, &l);
 	if (rc < 0)
 		return command_failed(to->name, rc);
-	if (o->json) {
-		json_begin(&j, stdout);
-		json_string_member(&j, "from", from->name);
-		json_string_member(&j, "to", to->name);
-		json_number_member(&j, "datagrams", l.h.n);
-		for (size_t i = 0; i < 4; i++)
-			json_number_member(&j, name[i], histogram_quantile(&l.h, quantile[i]));
-		json_number_member(&j, "max_us", l.h.max);
-		json_end(&j);
-		return 0;
-	}
-	(void)printf("%s -> %s: %" PRIu64 " datagrams, us: p50 %" PRIu64 " p90 %" PRIu64
-		     " p99 %" PRIu64 " p99.9 %" PRIu64 " max %" PRIu64 "%s\n",
-		     from->name, to->name, l.h.n, histogram_quantile(&l.h, 0.5),
-		     histogram_quantile(&l.h, 0.9), histogram_quantile(&l.h, 0.99),
-		     histogram_quantile(&l.h, 0.999), l.h.max,
-		     l.has_offset ? "" : " (clocks taken as alike)");
+	lag_print(&l, &l.table, &(struct lag_names){from->name, to->name, "table"});
+	if (l.kernel.n)
+		lag_print(&l, &l.kernel, &(struct lag_names){from->name, to->name, "kernel"});
 	return 0;
 }
 

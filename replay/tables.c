@@ -230,6 +230,26 @@ static void digest_pieces(struct tables *t, struct digest_map *m, const uint8_t 
 	batch_apply(t, m, &b);
 }
 
+/* The table fetches what a datagram's first flows need while they are read. */
+static void expect_pieces(struct table *t, const uint8_t *data, size_t len)
+{
+	struct data_iter it;
+	enum data_piece piece;
+	unsigned n = 0;
+
+	data_iter_init(&it, data, len);
+	while (n < TABLE_EXPECT_MAX && (piece = data_iter_next(&it)) != DATA_END) {
+		const uint8_t *key = it.bytes;
+		size_t key_len = it.len;
+
+		if (piece == DATA_DIGESTS ||
+		    (piece == DATA_PUT && flow_key_slice(it.bytes, it.len, &key, &key_len)))
+			continue;
+		table_expect(t, key, key_len);
+		n++;
+	}
+}
+
 static void pieces(struct tables *t, struct tables_group *g, const struct journal_record *r,
 		   const struct data_info *info, const uint8_t *data, size_t len)
 {
@@ -241,6 +261,8 @@ static void pieces(struct tables *t, struct tables_group *g, const struct journa
 		digest_pieces(t, g->map, data, len);
 	if (!apply && !t->ev->piece)
 		return;
+	if (apply)
+		expect_pieces(g->table, data, len);
 	data_iter_init(&it, data, len);
 	while ((piece = data_iter_next(&it)) != DATA_END) {
 		if (piece == DATA_DIGESTS)

@@ -79,9 +79,10 @@ void daemon_journal_record(struct daemon *d, enum engine_record what, uint16_t n
 			   uint64_t session, uint64_t counter, const uint8_t *bytes, size_t len)
 {
 	static const uint8_t type[] = {
-		[RECORD_SENT] = JOURNAL_SENT,	    [RECORD_APPLIED] = JOURNAL_APPLIED,
-		[RECORD_KEPT] = JOURNAL_KEPT,	    [RECORD_TAIL] = JOURNAL_TAIL,
-		[RECORD_DROPPED] = JOURNAL_DROPPED, [RECORD_CONTROL] = JOURNAL_CONTROL,
+		[RECORD_SENT] = JOURNAL_SENT,		[RECORD_APPLIED] = JOURNAL_APPLIED,
+		[RECORD_KEPT] = JOURNAL_KEPT,		[RECORD_TAIL] = JOURNAL_TAIL,
+		[RECORD_DROPPED] = JOURNAL_DROPPED,	[RECORD_CONTROL] = JOURNAL_CONTROL,
+		[RECORD_INSTALLED] = JOURNAL_INSTALLED,
 	};
 
 	if (!d->journal)

@@ -67,7 +67,8 @@ enum engine_record {
 	RECORD_KEPT, /* applied, but its range removed nothing: the active is not complete */
 	RECORD_TAIL, /* a predecessor's late data, applied to flows not changed since */
 	RECORD_DROPPED,
-	RECORD_CONTROL, /* a nak, repair request or offer sent; node and session: to whom */
+	RECORD_CONTROL,	  /* a nak, repair request or offer sent; node and session: to whom */
+	RECORD_INSTALLED, /* the kernel has all of a stream up to this counter; no payload */
 };
 
 /* What the engine asks of its owner; every function may be called from any engine call. */

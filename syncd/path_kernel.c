@@ -246,14 +246,26 @@ static bool pump(struct engine *e, struct group *g, size_t *budget)
 
 /* ---- the turn ---- */
 
+static bool installs_any(const struct engine *e)
+{
+	for (size_t i = 0; i < e->cfg.groups; i++)
+		if (group_installs(&e->group[i]))
+			return true;
+	return false;
+}
+
 static void note_installed(struct engine *e)
 {
 	if (!kernel_is_drained(e))
 		return;
 	for (size_t i = 0; i < e->streams; i++) {
 		struct stream *s = &e->stream[i];
+		uint64_t applied = receiver_applied(s->receiver);
 
-		s->installed = receiver_applied(s->receiver);
+		if (applied != s->installed && installs_any(e))
+			e->io.on_record(e->io.ctx, RECORD_INSTALLED, s->node, s->session, applied,
+					NULL, 0);
+		s->installed = applied;
 	}
 }
 

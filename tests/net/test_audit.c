@@ -56,6 +56,14 @@ static void live(void)
 	ck_assert(pair_wait_equal(&p, 1, SOME - 1000, PATIENCE_MS));
 }
 
+static unsigned long median(const char *text, const char *line)
+{
+	const char *at = strstr(text, line);
+
+	ck_assert_msg(at && strstr(at, "p50 "), "no \"%s\": %s", line, text);
+	return strtoul(strstr(at, "p50 ") + 4, NULL, 10);
+}
+
 START_TEST(test_consistent)
 {
 	live();
@@ -75,6 +83,14 @@ START_TEST(test_consistent)
 				 p.node[0].dir, p.node[1].dir) == 0,
 		      "%s", out);
 	ck_assert_msg(strstr(out, "0 only lb-0, 0 only lb-1, 0 differ"), "%s", out);
+	ck_assert_msg(replay_run(&out, "lag %s/journal %s/journal", p.node[0].dir, p.node[1].dir) ==
+			      0,
+		      "%s", out);
+	/* Into the kernel it takes at least as long as into the table. */
+	ck_assert_uint_ge(median(out, "lb-0 -> lb-1 kernel: "),
+			  median(out, "lb-0 -> lb-1 table: "));
+	ck_assert_uint_ge(median(out, "lb-1 -> lb-0 kernel: "),
+			  median(out, "lb-1 -> lb-0 table: "));
 }
 END_TEST
 

@@ -103,7 +103,7 @@ static void trace_data(struct sim_world *w, const struct sim_node *n, enum engin
 			  (int)len, (const char *)bytes);
 		return;
 	}
-	if (what == RECORD_CONTROL || data_read(bytes, len, &d))
+	if (what == RECORD_CONTROL || what == RECORD_INSTALLED || data_read(bytes, len, &d))
 		return;
 	sim_trace(w,
 		  "n%u %s n%u:%" PRIu64 " group %u term %" PRIu64
