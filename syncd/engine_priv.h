@@ -29,6 +29,8 @@ enum {
 #define PAD_US	    (1 * S_US)
 #define FOLLOWED_US (500 * MS_US) /* a new session waits so long for somebody to follow it */
 
+#define KERNEL_FULL "the kernel's connection table is full: raise net.netfilter.nf_conntrack_max"
+
 /* A key with a time: destroys held back, refused flows waiting for another try. */
 struct timed_key {
 	uint64_t due_us;
@@ -92,11 +94,13 @@ struct group {
 	/* either */
 	struct sweep once; /* SINK_LIBERAL on leaving active, SINK_EXPIRY on becoming it */
 	struct timed_list held, retry;
-	uint64_t refused_since_sync;
-	uint64_t split_us;	/* two actives seen at; 0: none */
-	uint64_t heal_until_us; /* after losing a split: own flows are offered */
-	uint64_t *closed;	/* split.c's memory of what ended */
-	uint64_t own_term;	/* that this node took last; 0: none */
+	uint64_t refused_since_sync; /* by the table: the next equal check knows */
+	uint64_t refused_by_kernel;  /* beyond what retry holds: for a reconcile to find */
+	bool kernel_full;	     /* and not yet taken all again */
+	uint64_t split_us;	     /* two actives seen at; 0: none */
+	uint64_t heal_until_us;	     /* after losing a split: own flows are offered */
+	uint64_t *closed;	     /* split.c's memory of what ended */
+	uint64_t own_term;	     /* that this node took last; 0: none */
 	uint64_t kept_flows;
 	struct warm_group kept; /* whose table this is, until a role is restored; id 0: none */
 	bool kernel_right;	/* active: also the first dump of this term deletes what it lacks */

@@ -35,7 +35,9 @@ static void standby_reasons(const struct engine *e, const struct group *g,
 		add_reason(st, "install = never: nothing is installed");
 	if (g->cfg.install == INSTALL_HOT && st->kernel_queued > e->cfg.kernel_backlog_max)
 		add_reason(st, "the kernel is behind the table");
-	if (st->refused)
+	if (g->kernel_full)
+		add_reason(st, KERNEL_FULL);
+	else if (st->refused)
 		add_reason(st, "the kernel refused flows");
 	if (configuration_differs(e, g))
 		add_reason(st, "match, filter or cluster secret differ from the active's");
@@ -84,7 +86,7 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		.kernel_queued = table_queued(g->table, TABLE_KERNEL),
 		.wire_queued = table_queued(g->table, TABLE_WIRE),
 		.kept = g->kept_flows,
-		.refused = g->retry.n + g->refused_since_sync,
+		.refused = g->retry.n + g->refused_by_kernel + g->refused_since_sync,
 		.equal = g->equal,
 		.lag_us = g->lag_us,
 		.complete = g->complete,

@@ -70,16 +70,21 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	}
 }
 
+/* When the next dump may begin: a storm loses events all the time, and dumps without a pause would
+ * only lose more. */
+static uint64_t earliest_us(const struct edge *ed)
+{
+	uint64_t at_us = ed->ended_us ? ed->ended_us + RECONCILE_GAP_US : 0;
+
+	return ed->e->now.mono_us > at_us ? ed->e->now.mono_us : at_us;
+}
+
 static void on_overrun(void *ctx)
 {
 	struct edge *ed = ctx;
 
-	uint64_t earliest_us = ed->ended_us ? ed->ended_us + RECONCILE_GAP_US : 0;
-	uint64_t now_us = ed->e->now.mono_us;
-
-	/* A storm loses events all the time: dumps without a pause would only lose more. */
 	ed->e->counters.overruns++;
-	reconcile_want(ed->e, ed->kind, now_us > earliest_us ? now_us : earliest_us);
+	reconcile_want(ed->e, ed->kind, earliest_us(ed));
 }
 
 /*
@@ -114,7 +119,36 @@ static void retry_later(struct engine *e, struct group *g, const uint8_t *key, s
 			uint8_t kind)
 {
 	if (!timed_list_add(&g->retry, RETRY_MAX, key, len, kind, e->now.mono_us + RETRY_US))
-		g->refused_since_sync++; /* the next reconcile finds it */
+		g->refused_by_kernel++;
+}
+
+/* Nothing is lost: what was refused stays in the table and is tried again until it is taken. */
+static void note_full(struct engine *e, struct group *g)
+{
+	if (g->kernel_full)
+		return;
+	g->kernel_full = true;
+	e->io.on_alarm(e->io.ctx, g->cfg.id, KERNEL_FULL);
+	group_event(e, g, EVENT_REFUSED);
+}
+
+/*
+ * All that was tried again has been taken. What there was no room to remember is found by comparing
+ * with a dump, and only after that nothing is missing.
+ */
+static void note_taken(struct engine *e, struct group *g)
+{
+	if (g->refused_by_kernel > 0) {
+		for (int k = 0; k < 2; k++)
+			if (!e->edge[k].dumping)
+				reconcile_want(e, (enum flow_kind)k, earliest_us(&e->edge[k]));
+		return;
+	}
+	if (!g->kernel_full)
+		return;
+	g->kernel_full = false;
+	if (g->equal)
+		group_event(e, g, EVENT_EQUAL);
 }
 
 static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
@@ -143,6 +177,8 @@ static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
 	if (op == SINK_DEL && err == -ENOENT)
 		return;
 	e->counters.refused++;
+	if (err == -ENFILE && op == SINK_PUT)
+		note_full(e, g);
 	retry_later(e, g, key, (size_t)n, f->key.kind);
 }
 
@@ -286,6 +322,8 @@ static bool group_kernel_tick(struct engine *e, struct group *g, size_t *budget,
 
 	path_out_release_held(e, g, next_us);
 	retry_tick(e, g, next_us);
+	if ((g->kernel_full || g->refused_by_kernel) && g->retry.n == 0 && kernel_is_drained(e))
+		note_taken(e, g);
 	if (group_installs(g))
 		more = pump(e, g, budget);
 	commit_end(e, g);

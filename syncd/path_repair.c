@@ -33,7 +33,10 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct stream
 	g->equal_term = g->term.number;
 	g->equal_us = e->now.mono_us;
 	g->refused_since_sync = 0;
-	group_event(e, g, EVENT_EQUAL);
+	if (!g->kernel_full || g->state != STATE_DEGRADED)
+		group_event(e, g, EVENT_EQUAL);
+	if (g->kernel_full)
+		group_event(e, g, EVENT_REFUSED);
 }
 
 /*

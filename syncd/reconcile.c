@@ -196,7 +196,7 @@ static void judge_unseen(struct engine *e, struct group *g, enum flow_kind kind)
 
 static void group_dumped(struct engine *e, struct group *g)
 {
-	g->refused_since_sync = 0;
+	g->refused_since_sync = g->refused_by_kernel = 0; /* queued again */
 	if (g->role != ROLE_ACTIVE || g->complete)
 		return;
 	g->complete = true;

@@ -23,6 +23,7 @@ static enum node_state next_idle(enum role_event event)
 	case EVENT_EQUAL:
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
+	case EVENT_REFUSED:
 	case EVENT_ACTIVE_GONE:
 	case EVENT_SUPERSEDED:
 	case ROLE_EVENTS:
@@ -45,6 +46,7 @@ static enum node_state next_joining(enum role_event event)
 	case EVENT_EQUAL:
 		return STATE_STANDBY;
 	case EVENT_ROLE_STANDBY:
+	case EVENT_REFUSED:
 	case EVENT_ACTIVE_GONE:
 	case EVENT_SUPERSEDED:
 	case ROLE_EVENTS:
@@ -68,6 +70,7 @@ static enum node_state next_repairing(enum role_event event)
 	case EVENT_STREAM:
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
+	case EVENT_REFUSED:
 	case EVENT_SUPERSEDED:
 	case ROLE_EVENTS:
 		break;
@@ -90,6 +93,7 @@ static enum node_state next_standby(enum role_event event)
 		return STATE_REPAIRING;
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
+	case EVENT_REFUSED:
 		return STATE_DEGRADED;
 	case EVENT_ROLE_STANDBY:
 	case EVENT_EQUAL:
@@ -115,6 +119,7 @@ static enum node_state next_degraded(enum role_event event)
 	case EVENT_ROLE_STANDBY:
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
+	case EVENT_REFUSED:
 	case EVENT_ACTIVE_GONE:
 	case EVENT_SUPERSEDED:
 	case ROLE_EVENTS:
@@ -136,6 +141,7 @@ static enum node_state next_active(enum role_event event)
 	case EVENT_EQUAL:
 	case EVENT_DIFFERS:
 	case EVENT_GAP:
+	case EVENT_REFUSED:
 	case EVENT_ACTIVE_GONE:
 	case ROLE_EVENTS:
 		break;
@@ -182,6 +188,7 @@ const char *role_event_name(enum role_event event)
 		[EVENT_EQUAL] = "a check was equal",
 		[EVENT_DIFFERS] = "a check differed",
 		[EVENT_GAP] = "datagrams were lost for good",
+		[EVENT_REFUSED] = "the kernel refuses flows",
 		[EVENT_ACTIVE_GONE] = "nobody is known to be active",
 		[EVENT_SUPERSEDED] = "another node is active in a higher term",
 	};

@@ -16,6 +16,7 @@ enum role_event {
 	EVENT_EQUAL,	    /* a check was equal and the active complete */
 	EVENT_DIFFERS,	    /* a check differed */
 	EVENT_GAP,	    /* datagrams lost for good */
+	EVENT_REFUSED,	    /* the kernel takes no more flows */
 	EVENT_ACTIVE_GONE,  /* nobody proven is active */
 	EVENT_SUPERSEDED,   /* a higher term is active elsewhere: a split healed */
 	ROLE_EVENTS,

@@ -13,14 +13,15 @@
 #define D STATE_DEGRADED
 #define A STATE_ACTIVE
 
-/* Columns: told idle, standby, active; stream, equal, differs, gap, active gone, superseded. */
+/* Columns: told idle, standby, active; stream, equal, differs, gap, refused, active gone,
+ * superseded. */
 static const enum node_state table[STATES][ROLE_EVENTS] = {
-	[STATE_IDLE] = {I, J, A, I, I, I, I, I, I},
-	[STATE_JOINING] = {I, J, A, R, S, R, R, J, J},
-	[STATE_REPAIRING] = {I, R, A, R, S, R, R, J, R},
-	[STATE_STANDBY] = {I, S, A, R, S, D, D, S, S},
-	[STATE_DEGRADED] = {I, D, A, R, S, D, D, D, D},
-	[STATE_ACTIVE] = {I, J, A, A, A, A, A, A, J},
+	[STATE_IDLE] = {I, J, A, I, I, I, I, I, I, I},
+	[STATE_JOINING] = {I, J, A, R, S, R, R, J, J, J},
+	[STATE_REPAIRING] = {I, R, A, R, S, R, R, R, J, R},
+	[STATE_STANDBY] = {I, S, A, R, S, D, D, D, S, S},
+	[STATE_DEGRADED] = {I, D, A, R, S, D, D, D, D, D},
+	[STATE_ACTIVE] = {I, J, A, A, A, A, A, A, A, J},
 };
 
 START_TEST(test_table)
