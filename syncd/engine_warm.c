@@ -100,7 +100,7 @@ int engine_keep(struct engine *e, const struct warm_place *here, warm_write_fn *
 {
 	struct warm_head h = {
 		.place = *here,
-		.encoder = ENCODER_VERSION,
+		.encoder = engine_encoder(),
 		.node = e->cfg.node,
 		.digest_key_id = e->digest_key.id,
 		.mono_us = now.mono_us,

@@ -240,7 +240,7 @@ static void hello_fill(struct engine *e, struct hello *h)
 
 	*h = (struct hello){
 		.sent_us = e->now.wall_us,
-		.encoder = ENCODER_VERSION,
+		.encoder = engine_encoder(),
 		.pages = pages ? pages : 1,
 		.last_data = sender_last(e->sender),
 		.oldest_data = sender_oldest(e->sender),

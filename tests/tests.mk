@@ -20,6 +20,13 @@ $(B)/tests/%: $(B)/obj/tests/net/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
+# A daemon of a later version of the encoder, for the test of upgrades; it is installed nowhere.
+NEXT_WRAPS := engine_encoder flow_encode data_begin control_write
+$(B)/syncd-next: $(call obj,syncd/main.c tests/next/next.c) $(LIBS_ALL)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) $(NEXT_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
+$(B)/tests/test_upgrade: | $(B)/syncd-next
+check-net check: $(B)/syncd-next
 build/fuzz/tests/%: build/fuzz/obj/tests/fuzz/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
