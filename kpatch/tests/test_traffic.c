@@ -119,9 +119,19 @@ static void test_udp(struct watch *f)
 	int server = site_socket(SITE_AT_SERVER, AF_INET, SOCK_DGRAM, 0, 53);
 	int client = site_socket(SITE_AT_CLIENT, AF_INET, SOCK_DGRAM, 0, 0);
 	struct sockaddr_in from;
+	struct conn key, got;
 
 	tap_ok(&f->tap, exchange(client, 53, server), "UDP exchange");
 	watch_expect(f, "new 0", "UDP: one state");
+	for (int i = 0; i < 4; i++)
+		exchange(client, 53, server);
+	key = f->last;
+	key.given = CONN_KEY;
+	if (tap_err(&f->tap, 0, client_get(f->client, &key, &got), "get it")) {
+		tap_u32(&f->tap, 5, got.in_packets, "packets from the client");
+		conn_clear(&got);
+	}
+	watch_expect(f, "", "packets alone are not told");
 	watch_expire(f, &f->last, "del 0");
 	close(server);
 	server = site_socket(SITE_AT_SERVER, AF_INET, SOCK_DGRAM, 0, 54);
