@@ -9,7 +9,8 @@ DEPS_LINT := clang-format clang-tidy cppcheck shellcheck jq
 DEPS_DEV := $(DEPS_LINT) llvm libclang-rt-14-dev \
 	ipvsadm tshark tcpdump chromium pacemaker pacemaker-cli-utils corosync resource-agents \
 	libxml2-utils prometheus qemu-system-x86 busybox-static \
-	spin linux-perf valgrind universal-ctags groff mandoc dpkg-dev
+	spin linux-perf valgrind universal-ctags groff mandoc dpkg-dev \
+	sparse netcat-openbsd socat
 
 ifeq ($(CI),true) # there `make check` lints too
 DEPS += $(DEPS_LINT)

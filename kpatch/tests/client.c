@@ -402,6 +402,12 @@ int client_dump(struct client *client, const struct conn *filter, conn_fn *fn, v
 	return err ? err : r.n_conns;
 }
 
+int client_dump_begin(struct client *client)
+{
+	begin(client, client->family, IPVS_CMD_GET_CONN, NLM_F_DUMP);
+	return client_send_silent(client);
+}
+
 int client_events(struct client *client, int quiet_ms, conn_fn *fn, void *arg)
 {
 	struct pollfd pfd = {.fd = client_fd(client), .events = POLLIN};

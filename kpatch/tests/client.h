@@ -83,6 +83,9 @@ int client_get(struct client *client, const struct conn *key, struct conn *out);
 /* Dumps what matches `filter` (NULL: all). The number of connections, or -errno. */
 int client_dump(struct client *client, const struct conn *filter, conn_fn *fn, void *arg);
 
+/* Asks for a dump and leaves it unread. 0 or -errno. */
+int client_dump_begin(struct client *client);
+
 /* Receives events until none has come for `quiet_ms`. The number of events, or -errno. */
 int client_events(struct client *client, int quiet_ms, conn_fn *fn, void *arg);
 

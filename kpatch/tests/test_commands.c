@@ -496,6 +496,33 @@ static int with_own_namespaces(void)
 	return client_dump(client, NULL, NULL, NULL) == 1 ? 0 : 3;
 }
 
+/* In a namespace where IPVS was never configured: no service, no hooks, an empty table. */
+static int never_used(void)
+{
+	struct conn conn = conn_tcp4("10.1.1.1", 1, SERVICE, 80, SERVER, 80), got;
+	struct client *client, *listener;
+	struct tally tally = {0};
+
+	if (unshare(CLONE_NEWNET))
+		return 10;
+	client = client_open();
+	listener = client_open();
+	if (!client || !listener || client_join(listener, IPVS_CONN_GENL_MCGRP_NEW) ||
+	    client_join(listener, IPVS_CONN_GENL_MCGRP_DEL))
+		return 11;
+	if (client_dump(client, NULL, NULL, NULL) || client_dump(client, &conn, NULL, NULL))
+		return 1;
+	if (client_get(client, &conn, &got) != -ENOENT ||
+	    client_request(client, IPVS_CMD_SET_CONN, &conn) != -ENOENT ||
+	    client_request(client, IPVS_CMD_DEL_CONN, &conn) != -ENOENT)
+		return 2;
+	if (client_request(client, IPVS_CMD_NEW_CONN, &conn) ||
+	    client_dump(client, NULL, NULL, NULL) != 1 ||
+	    client_request(client, IPVS_CMD_DEL_CONN, &conn))
+		return 3;
+	return client_events(listener, QUIET_MS, count, &tally) == 2 ? 0 : 4;
+}
+
 static void test_rights(struct fixture *f)
 {
 	struct conn conn = next_conn(f);
@@ -505,6 +532,8 @@ static void test_rights(struct fixture *f)
 	new_conn(f, &conn);
 	tap_u32(&f->tap, 0, (unsigned int)in_child(with_own_namespaces),
 		"granted in namespaces of one's own, which see only themselves");
+	tap_u32(&f->tap, 0, (unsigned int)in_child(never_used),
+		"a namespace in which IPVS was never used");
 	expect_dump(f, NULL, 1, "here there is one");
 	del_conn(f, &conn);
 }

@@ -176,9 +176,7 @@ static int leave_a_namespace(void)
 		return 2;
 	if (change_all(client, IPVS_CMD_NEW_CONN, "10.9.0.1", STABLE / 4))
 		return 3;
-	client_begin(client, IPVS_CMD_GET_CONN);
-	client_send_silent(client);
-	return 0;
+	return client_dump_begin(client) ? 4 : 0;
 }
 
 static void test_namespaces(struct fixture *f)
