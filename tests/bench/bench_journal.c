@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the journal costs a daemon: two nodes, 50,000 new flows a second, without and with it, in
- * turns of the same run. The figure is the ratio of CPU time of both daemons, all threads.
+ * turns of the same run. The figure is the ratio of CPU time of both daemons, all threads. The
+ * standby keeps its flows in user space (install = takeover): one machine's kernel does not take
+ * them twice at that rate, and work that the journal adds nothing to would only flatter the ratio.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -45,7 +47,10 @@ static double round_us(bool journal, unsigned flows, double *made_per_s)
 		if (journal)
 			(void)snprintf(extra, sizeof(extra), "journal { dir = \"%s/journal\" }",
 				       p.node[i].dir);
-		pair_configure(&p, i, "group web { id = 1 match = { \"203.0.113.0/24\" } }", extra);
+		pair_configure(
+			&p, i,
+			"group web { id = 1 match = { \"203.0.113.0/24\" } install = takeover }",
+			extra);
 	}
 	for (size_t i = 0; i < 2; i++)
 		pair_start(&p, i, true);
@@ -62,7 +67,8 @@ static double round_us(bool journal, unsigned flows, double *made_per_s)
 			(void)usleep((useconds_t)((next - bench_now_ns()) / 1000));
 	}
 	*made_per_s = flows / ((double)(bench_now_ns() - begin) / 1e9);
-	if (!pair_wait_equal(&p, 1, flows < FLOWS ? flows : FLOWS, PATIENCE_MS))
+	if (!pair_wait_group(&p, 1, "flows", flows, PATIENCE_MS) ||
+	    !pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS))
 		abort();
 	for (size_t i = 0; i < 2; i++)
 		us += cpu_us(p.node[i].pid) - begin_us[i];
@@ -82,7 +88,7 @@ int main(void)
 		without += round_us(false, flows, &rate);
 		with += round_us(true, flows, &rate);
 	}
-	bench_emit("journal_made", rate, "flows/s", "higher");
+	bench_emit_peer("journal_made", rate, "flows/s", "higher", "aimed at", 50000);
 	bench_emit_peer("journal_cpu_ratio", with / without, "x", "lower", "at most", 1.15);
 	return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A segment of a journal, as a damaged disk or somebody's hand may leave it: the reader goes
- * through it, tables are rebuilt from what it finds. Checksums are put right first, half of the
- * time, so that what is behind them is reached.
+ * through it, tables are rebuilt from what it finds, with flows and as digests alone, and both have
+ * the same to say of each check. Checksums are put right first, half of the time, so that what is
+ * behind them is reached.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -58,20 +59,35 @@ static void mend(uint8_t *seg, size_t len)
 	put_hash(b + JOURNAL_BLOCK_LEN - 8, b, JOURNAL_BLOCK_LEN - 8);
 }
 
+struct seen {
+	uint64_t digest, count, checks;
+};
+
+static void on_check(void *ctx, const struct tables_check *c)
+{
+	struct seen *s = ctx;
+
+	*s = (struct seen){c->digest, c->count, s->checks + 1};
+}
+
 static void read_all(struct segment *s)
 {
 	static const struct digest_key key = {.id = 1};
-	static const struct tables_events none;
-	struct tables *t = tables_new(&key, &none);
+	struct seen seen = {0}, digests_seen = {0};
+	const struct tables_events ev = {.check = on_check, .ctx = &seen},
+				   digests_ev = {.check = on_check, .ctx = &digests_seen};
+	struct tables *t = tables_new(&key, &ev), *digests = tables_new_digests(&key, &digests_ev);
 	struct journal_record r;
 	struct journal_change c;
 	struct journal_sample sample;
 	struct journal_note note;
 	uint64_t records = 0;
 
-	assert(t);
+	assert(t && digests);
 	while (segment_next(s, &r) > 0) {
 		tables_apply(t, &r);
+		tables_apply(digests, &r);
+		assert(memcmp(&seen, &digests_seen, sizeof(seen)) == 0);
 		(void)journal_change_read(r.payload, r.len, &c);
 		(void)journal_sample_read(r.payload, r.len, &sample);
 		(void)journal_note_read(r.payload, r.len, &note);
@@ -79,6 +95,7 @@ static void read_all(struct segment *s)
 	}
 	assert(records <= segment_offset(s) * 1024);
 	tables_free(t);
+	tables_free(digests);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
