@@ -228,6 +228,8 @@ static void engine_on_gone(void *ctx, const struct peer *who)
 	sender_forget(e->sender, who->node, who->session);
 	if (s)
 		stream_end(e, s);
+	if (!peers_by_node(e->peers, who->node))
+		split_alone(e);
 }
 
 static void engine_watch_id(struct engine *e)

@@ -20,6 +20,7 @@ enum {
 	MEMBERS_MAX = 128,
 	CLOSED_SLOTS = 1 << 16, /* of the memory of ended flows, 512 KiB a group */
 	OFFER_OVERHEAD = 64,	/* of an offer without its flows, at most */
+	MEETING_SLICES = 16,	/* a turn, of what two actives offer each other */
 };
 
 #define HELD_DESTROY_US (2 * S_US)
@@ -28,6 +29,7 @@ enum {
 	(1 * S_US) /* between the end of one and the next that lost events ask for */
 #define PAD_US	    (1 * S_US)
 #define FOLLOWED_US (500 * MS_US) /* a new session waits so long for somebody to follow it */
+#define ANSWER_US   (10 * MS_US) /* at least between a hello and one that answers an unproven one */
 
 #define KERNEL_FULL "the kernel's connection table is full: raise net.netfilter.nf_conntrack_max"
 
@@ -49,6 +51,12 @@ struct timed_list {
 struct slices {
 	uint8_t depth;
 	uint64_t next; /* of 2^depth */
+};
+
+/* Own flows on their way to another active node, by a pass over the table in slices. */
+struct meeting {
+	uint16_t node; /* 0: none */
+	struct slices at;
 };
 
 /* One pass over a table in slices, submitting one operation for each flow. */
@@ -106,6 +114,8 @@ struct group {
 	bool kernel_right;	/* active: also the first dump of this term deletes what it lacks */
 	bool timed;		/* active: no lease is in its kernel */
 	uint16_t term_epoch;	/* of the table when this node last took over; 0: never */
+	uint16_t alone_epoch;	/* of the table since when another node may not know of it */
+	struct meeting meeting; /* with another active one */
 };
 
 /* One peer's data stream, followed from its first proven hello on. */
@@ -208,7 +218,10 @@ void reconcile_on_dump_end(void *ctx, int err);
 bool kernel_is_drained(struct engine *e);
 
 /* split.c */
+void split_alone(struct engine *e);
 void split_seen(struct engine *e, struct group *g);
+void split_meet(struct engine *e, struct group *g, uint16_t node);
+bool split_tick(struct engine *e);
 void split_lost(struct engine *e, struct group *g);
 bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
 		    struct table_slice *keep, size_t *n, size_t cap);

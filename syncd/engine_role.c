@@ -57,7 +57,7 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 		g->tail_held = true;
 	}
 	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
-	g->term_epoch = table_epoch(g->table);
+	g->term_epoch = g->alone_epoch = table_epoch(g->table);
 	g->own_term = g->term.number;
 	g->committing =
 		!resumed && g->cfg.install == INSTALL_TAKEOVER && table_kernel_all(g->table) == 0;
@@ -149,6 +149,7 @@ static void group_meet_other(struct engine *e, struct group *g, const struct pee
 			     const struct hello_group *hg)
 {
 	if (hg->role == ROLE_ACTIVE && hg->term.node == p->node) {
+		split_meet(e, g, p->node);
 		split_seen(e, g);
 		return;
 	}

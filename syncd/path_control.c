@@ -126,8 +126,12 @@ static void on_hello(struct engine *e, struct peer *from, uint64_t counter)
 	if (peers_on_hello(e->peers, from, &e->control.hello, counter, e->now.mono_us,
 			   e->now.wall_us))
 		e->hello_now = true; /* so that it proves us as soon */
-	if (!from->proven)
+	if (!from->proven) {
+		/* It cannot prove itself before it has heard us: two that meet do so at once. */
+		if (e->now.mono_us + HELLO_INTERVAL_US >= e->hello_next_us + ANSWER_US)
+			e->hello_now = true;
 		return;
+	}
 	path_out_learn_members(e);
 	s = stream_of(e, from->node, from->session);
 	if (!s)
@@ -354,5 +358,5 @@ void path_control_tick(struct engine *e, uint64_t *next_us)
 		stream_tick(e, &e->stream[i], next_us);
 	if (e->hello_now || e->now.mono_us >= e->hello_next_us)
 		hello_send(e);
-	sooner(next_us, e->hello_next_us);
+	sooner(next_us, split_tick(e) ? e->now.mono_us : e->hello_next_us);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Healing a split, in which two nodes were active and each served what reached it. The engine
- * outside decides who stays. The winner's entries of flows that went through the other are old:
- * they are made liberal. The loser follows the winner's stream, and where a range-complete of the
+ * outside decides who stays, and may take its time: as soon as both have heard each other, each
+ * offers the other what changed here since it was last heard, so that whoever stays has the flows
+ * when their packets come. The winner's entries of flows that went through the other are old: they
+ * are made liberal. The loser then follows the winner's stream, and where a range-complete of the
  * winner lacks flows that changed here since this node took over, it offers them instead of
- * forgetting them; the winner takes what it neither has nor has just closed under its own term.
+ * forgetting them; an active one takes what it neither has nor has just closed, under its own term.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,33 @@ void split_seen(struct engine *e, struct group *g)
 		sweep_start(g, &g->once, SINK_LIBERAL);
 	}
 	g->split_us = e->now.mono_us;
+}
+
+/*
+ * Somebody is not heard any more. Where this node took over just now, that one is the reason, and
+ * the split is as old as the term.
+ */
+void split_alone(struct engine *e)
+{
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+
+		if (g->role != ROLE_ACTIVE || e->now.mono_us < g->state_since_us + 2 * PEER_DEAD_US)
+			continue;
+		table_hold_begin(g->table);
+		g->alone_epoch = table_epoch(g->table);
+		table_hold_end(g->table);
+	}
+}
+
+/* As active: another one is, and is heard. */
+void split_meet(struct engine *e, struct group *g, uint16_t node)
+{
+	if (g->split_us)
+		return; /* met already */
+	g->meeting.node = node;
+	slices_init(&g->meeting.at, g->table);
+	e->hello_now = true;
 }
 
 /* As the one that gave way: what is its own is offered for a while. */
@@ -119,7 +148,84 @@ bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
 	return !more;
 }
 
-/* The winner's side. */
+struct meeting_offer {
+	struct engine *e;
+	size_t bytes, bytes_max;
+};
+
+static void meeting_send(struct meeting_offer *m)
+{
+	struct offer *o = &m->e->control.offer;
+
+	if (!o->n)
+		return;
+	control_send(m->e, &m->e->control);
+	m->e->counters.offered += o->n;
+	o->n = 0;
+	m->bytes = 0;
+}
+
+static int meeting_flow(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)
+{
+	struct meeting_offer *m = ctx;
+	struct offer *o = &m->e->control.offer;
+
+	(void)hash;
+	if (o->n == OFFER_PUTS_MAX || m->bytes + data_put_size(len) > m->bytes_max)
+		meeting_send(m);
+	m->bytes += data_put_size(len);
+	o->put[o->n].flow = flow;
+	o->put[o->n++].len = (uint32_t)len;
+	return 0;
+}
+
+/* Returns true while there is more. */
+static bool meeting_step(struct engine *e, struct group *g, const struct peer *other)
+{
+	struct control *c = &e->control;
+	struct meeting_offer m = {.e = e};
+	struct hash_range r;
+	bool more = true;
+
+	m.bytes_max = sender_payload_max(e->sender) - OFFER_OVERHEAD;
+	c->kind = CONTROL_OFFER;
+	c->offer.node = other->node;
+	c->offer.session = other->session;
+	c->offer.group = g->cfg.id;
+	c->offer.n = 0;
+	for (int i = 0; more && i < MEETING_SLICES; i++) {
+		more = slices_next(&g->meeting.at, &r);
+		if (more)
+			(void)table_walk_since(g->table, r, g->alone_epoch, meeting_flow, &m);
+	}
+	meeting_send(&m);
+	return more;
+}
+
+/*
+ * Some of what is on its way to other actives; after this turn's hello, which proves this node to
+ * them. What gets lost, or is not sent before one of both gives way, the loser's repair offers.
+ */
+bool split_tick(struct engine *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < e->cfg.groups; i++) {
+		struct group *g = &e->group[i];
+		const struct peer *other;
+
+		if (!g->meeting.node)
+			continue;
+		other = peers_by_node(e->peers, g->meeting.node);
+		if (!other || g->role != ROLE_ACTIVE || !meeting_step(e, g, other))
+			g->meeting.node = 0;
+		else
+			any = true;
+	}
+	return any;
+}
+
+/* As active, from another active one or from the one that gave way. */
 void split_on_offer(struct engine *e, struct group *g, const struct offer *o)
 {
 	const uint8_t *key, *flow;

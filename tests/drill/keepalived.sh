@@ -6,6 +6,7 @@
 ADVERT_MS=${ADVERT_MS:-50}
 SAMPLE=            # of dist/keepalived/; empty: active-standby, or active-active with two groups
 PREEMPT=nopreempt  # or `preempt_delay 0`: a better node that returns takes the addresses back
+GATEWAY=172.16.0.1 # the clients' router
 GATEWAY_S=1        # the gateway is asked that often
 SITE_GROUPS=(web)  # `shop` is the second one of active-active sites
 declare -A FRONT4=([web]=203.0.113.10 [shop]=203.0.113.20)
@@ -32,7 +33,7 @@ site_values() {
   echo "READY=/run/syncd/$node"
   echo "FRONT=front"
   echo "BACK=back"
-  echo "GATEWAY=172.16.0.1"
+  echo "GATEWAY=$GATEWAY"
   echo "GATEWAY_S=$GATEWAY_S"
   echo "ADVERT_S=$(printf '%d.%03d' $((ADVERT_MS / 1000)) $((ADVERT_MS % 1000)))"
   echo "PREEMPT=$PREEMPT"

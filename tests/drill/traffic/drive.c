@@ -7,7 +7,7 @@
  *   fault [NS]        something breaks now, or did at NS; answers the time (CLOCK_MONOTONIC)
  *   healed [NS]       it is whole again (since NS)
  *   hang MS           how long a flow may make no progress
- *   demand excess_ms=X | newborn_ms=X
+ *   demand excess_ms=X | newborn_ms=X | apart_moved=N
  *   report OUT META PROBLEMS   writes OUT; META and PROBLEMS are files
  * and ends at the end of its input. */
 #include "tests/drill/traffic/fleet.h"
@@ -156,7 +156,7 @@ static int do_report(struct drive *d, char *args)
 	const char *meta_path = strtok_r(NULL, " ", &save);
 	const char *problems_path = strtok_r(NULL, " ", &save);
 	FILE *out;
-	bool pass;
+	enum report_verdict verdict;
 
 	if (!problems_path || read_file(meta_path, meta, sizeof(meta)) < 0 ||
 	    read_file(problems_path, problems, sizeof(problems)) < 0)
@@ -164,17 +164,18 @@ static int do_report(struct drive *d, char *args)
 	out = fopen(out_path, "w");
 	if (!out)
 		return -errno;
-	pass = report_write(&d->fleet, &d->demand, meta, problems, out, line, sizeof(line));
+	verdict = report_write(&d->fleet, &d->demand, meta, problems, out, line, sizeof(line));
 	if (fclose(out) != 0)
 		return -EIO;
-	printf("%s %s\n", pass ? "pass" : "fail", line);
+	printf("%s %s\n", report_verdict_name(verdict), line);
 	return 0;
 }
 
 static int do_demand(struct drive *d, const char *args)
 {
 	if (sscanf(args, "excess_ms=%lf", &d->demand.excess_ms) == 1 ||
-	    sscanf(args, "newborn_ms=%lf", &d->demand.newborn_ms) == 1)
+	    sscanf(args, "newborn_ms=%lf", &d->demand.newborn_ms) == 1 ||
+	    sscanf(args, "apart_moved=%lf", &d->demand.apart_moved) == 1)
 		return 0;
 	return -EINVAL;
 }
@@ -255,7 +256,7 @@ static bool take_commands(struct drive *d)
 
 int main(int argc, char **argv)
 {
-	static struct drive d = {.demand = {.excess_ms = -1, .newborn_ms = -1}};
+	static struct drive d = {.demand = {.excess_ms = -1, .newborn_ms = -1, .apart_moved = -1}};
 	uint64_t checked_ns = 0;
 
 	if (argc != 2 || fleet_init(&d.fleet, strtoull(argv[1], NULL, 0)) < 0) {

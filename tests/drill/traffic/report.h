@@ -11,13 +11,20 @@
 struct report_demand {
 	double excess_ms;  /* p99 stall of synced flows above that of control flows */
 	double newborn_ms; /* churn: how young a flow may be lost over a fault */
+	/* How many UDP flows that were born after the first fault may end on another server, where
+	 * that cannot be helped; such a drill does not pass, its harm is bounded. */
+	double apart_moved;
 };
 
-/* Writes {META, the flows' members, "problems", "pass"} to out. meta: JSON members, each ended by a
- * comma, or empty; problems: lines of what the scenario found wrong. Returns whether it passed, and
+enum report_verdict { REPORT_PASS, REPORT_BOUNDED, REPORT_FAIL };
+
+const char *report_verdict_name(enum report_verdict verdict);
+
+/* Writes {META, the flows' members, "problems", "bounded", "pass"} to out. meta: JSON members, each ended by a
+ * comma, or empty; problems: lines of what the scenario found wrong. Returns the verdict, and
  * the line for the table in line: flows survived resets hangs corrupt moved p50 p99 max
  * control-p99, parted by blanks. */
-bool report_write(const struct fleet *fleet, const struct report_demand *demand, const char *meta,
+enum report_verdict report_write(const struct fleet *fleet, const struct report_demand *demand, const char *meta,
 		  const char *problems, FILE *out, char *line, size_t line_len);
 
 #endif
