@@ -11,6 +11,7 @@
 #include "syncd/base/config.h"
 #include "syncd/base/log.h"
 #include "syncd/base/match.h"
+#include "syncd/box/reach.h"
 #include "syncd/box/rules.h"
 #include "syncd/ctl/ctl_server.h"
 #include "syncd/ctl/metrics_http.h"
@@ -80,6 +81,7 @@ struct daemon {
 	struct daemon_group *group;
 	struct guard *guard;
 	struct rules_watch *rules_watch;
+	struct reach *reach; /* NULL: nothing to be reached */
 	struct rules_found rules;
 	bool rules_known;
 	unsigned box_turn;

@@ -46,12 +46,20 @@ void daemon_open_box(struct daemon *d)
 	say_rivals(d);
 	if (rules_watch_new(&d->rules_watch) < 0)
 		d->rules_watch = NULL; /* no nftables: nothing to compare */
+	if (d->cfg->reach.interfaces.n + d->cfg->reach.gateways.n > 0) {
+		int err = reach_new(&d->cfg->reach, &d->reach);
+
+		if (err)
+			log_error("reach: %s: nothing is watched", strerror(-err));
+	}
 }
 
 void daemon_close_box(struct daemon *d)
 {
 	rules_watch_free(d->rules_watch);
 	d->rules_watch = NULL;
+	reach_free(d->reach);
+	d->reach = NULL;
 }
 
 /*

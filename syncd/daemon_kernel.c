@@ -267,13 +267,16 @@ static const char *link_fault(const struct daemon *d)
 
 void daemon_check_box(struct daemon *d)
 {
-	const char *fault[2];
+	const char *fault[3];
 	size_t n = 0;
 	const char *why = link_fault(d);
 
 	if (why)
 		fault[n++] = why;
 	why = nat_fault(d);
+	if (why)
+		fault[n++] = why;
+	why = d->reach ? reach_check(d->reach) : NULL;
 	if (why)
 		fault[n++] = why;
 	engine_set_faults(d->engine, fault, n);

@@ -55,6 +55,7 @@ static void name_fixed(const struct config *now, const struct config *wanted, js
 		{"journal", &now->journal, &wanted->journal, sizeof(now->journal)},
 		{"keepalived", &now->keepalived, &wanted->keepalived, sizeof(now->keepalived)},
 		{"metrics", &now->metrics, &wanted->metrics, sizeof(now->metrics)},
+		{"reach", &now->reach, &wanted->reach, sizeof(now->reach)},
 		{"limits", &now->limits, &wanted->limits, sizeof(now->limits)},
 	};
 

@@ -168,6 +168,11 @@ struct config_hooks {
 	char state[CONFIG_PATH_MAX], alarm[CONFIG_PATH_MAX];
 };
 
+struct config_reach {
+	struct config_names interfaces;	 /* that need a carrier */
+	struct config_prefixes gateways; /* that need to answer */
+};
+
 struct config_top {
 	enum config_log log;
 	char runtime_dir[CONFIG_PATH_MAX], state_dir[CONFIG_PATH_MAX];
@@ -189,6 +194,7 @@ struct config {
 	struct config_keepalived keepalived;
 	struct config_metrics metrics;
 	struct config_limits limits;
+	struct config_reach reach;
 	struct config_hooks hooks;
 	size_t links, keys, groups;
 	struct config_link *link;   /* in order of preference */

@@ -218,6 +218,26 @@ static int check_groups(struct config *c)
 	return rc;
 }
 
+static int check_reach(const struct config *c)
+{
+	const struct config_reach *r = &c->reach;
+
+	for (size_t i = 0; i < r->interfaces.n; i++)
+		if (strlen(r->interfaces.item[i]) >= IFNAMSIZ ||
+		    strpbrk(r->interfaces.item[i], "/ \t") != NULL)
+			return config_fail(
+				c->tree, line_of(c, "reach", 0, "interfaces"),
+				"reach: interface '%s' is not allowed; allowed: an interface's "
+				"name",
+				r->interfaces.item[i]);
+	for (size_t i = 0; i < r->gateways.n; i++)
+		if (r->gateways.item[i].bits != r->gateways.item[i].addr_len * 8 ||
+		    is_multicast(&r->gateways.item[i]))
+			return config_fail(c->tree, line_of(c, "reach", 0, "gateways"),
+					   "reach: gateways are unicast addresses, not prefixes");
+	return 0;
+}
+
 static int check_paths(struct config *c)
 {
 	const char *tables = c->top.tables_file;
@@ -268,6 +288,8 @@ int config_check(struct config *c)
 		rc = check_keys(c);
 	if (rc == 0)
 		rc = check_groups(c);
+	if (rc == 0)
+		rc = check_reach(c);
 	if (rc == 0)
 		rc = check_paths(c);
 	if (rc < 0)

@@ -146,6 +146,12 @@ static const struct config_option hooks_options[] = {
 	{0},
 };
 
+static const struct config_option reach_options[] = {
+	{"interfaces", LIST(config_reach, interfaces, CONFIG_NAMES)},
+	{"gateways", LIST(config_reach, gateways, CONFIG_PREFIXES)},
+	{0},
+};
+
 #define MANY(name_, type_, field, count, cap)                                      \
 	.name = (name_), .many = true, .max = (cap), .size = sizeof(struct type_), \
 	.offset = offsetof(struct config, field), .count_offset = offsetof(struct config, count)
@@ -168,6 +174,7 @@ const struct config_section config_sections[] = {
 	{ONE("journal", config_journal, journal), .option = journal_options},
 	{ONE("keepalived", config_keepalived, keepalived), .option = keepalived_options},
 	{ONE("metrics", config_metrics, metrics), .option = metrics_options},
+	{ONE("reach", config_reach, reach), .option = reach_options},
 	{ONE("limits", config_limits, limits), .option = limits_options},
 	{ONE("hooks", config_hooks, hooks), .option = hooks_options},
 	{0},

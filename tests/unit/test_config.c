@@ -114,6 +114,9 @@ static const struct {
 	{BASE "link x { interface = a\n peers = { 192.0.2.0/24 } }\n", {"t.conf:6:", "unicast"}},
 	{BASE "link x { interface = a group = 224.0.0.9\n peers = { 192.0.2.1 } }\n",
 	 {"t.conf:5:", "either group"}},
+	{BASE "reach { interfaces = { \"a/b\" } }\n", {"t.conf:5:", "'a/b'", "interface"}},
+	{BASE "reach {\n gateways = { 192.0.2.0/24 } }\n", {"t.conf:6:", "unicast"}},
+	{BASE "reach {\n gateways = { ff02::1 } }\n", {"t.conf:6:", "unicast"}},
 	{BASE "keepalived { fifo = tmp/x }\n", {"t.conf:5:", "'fifo'", "absolute path"}},
 	/* syntax */
 	{BASE "limits { retain 7 }\n", {"t.conf:5:", "'retain'"}},
