@@ -77,6 +77,9 @@ static void update_guard(struct daemon *d, struct daemon_group *g,
 	if (err && err != -ENODATA)
 		log_error("group %s: guard: %s %s", g->cfg->name, strerror(-err),
 			  guard_error(d->guard));
+	else if (!err)
+		log_notice("group %s: the guard is %s", g->cfg->name,
+			   want ? "up: not all flows are in the kernel" : "down");
 	g->guarded = want;
 }
 

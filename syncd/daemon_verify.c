@@ -36,7 +36,7 @@ static bool verify_standbys(struct daemon *d, uint32_t group, json_t *list)
 static bool verify_group(struct daemon *d, const struct engine_group_status *st, json_t *out)
 {
 	json_t *o = status_group_json(st), *standbys = json_array();
-	const bool kernel = st->kernel_queued == 0 && st->refused == 0;
+	const bool kernel = (st->kernel_queued == 0 || st->deferred) && st->refused == 0;
 	bool good;
 
 	if (st->role == ROLE_ACTIVE)

@@ -221,6 +221,7 @@ struct engine_group_status {
 	enum node_state state;
 	struct term term;
 	uint16_t active; /* node; 0: nobody known */
+	bool deferred;	 /* what is queued for the kernel waits for a takeover */
 	uint64_t flows, kernel_queued, wire_queued, refused;
 	uint64_t kept; /* flows that a restart in order had kept for this start */
 	bool equal;

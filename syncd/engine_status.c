@@ -87,6 +87,7 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		.wire_queued = table_queued(g->table, TABLE_WIRE),
 		.kept = g->kept_flows,
 		.refused = g->retry.n + g->refused_by_kernel + g->refused_since_sync,
+		.deferred = g->role == ROLE_STANDBY && g->cfg.install == INSTALL_TAKEOVER,
 		.equal = g->equal,
 		.lag_us = g->lag_us,
 		.complete = g->complete,

@@ -1,8 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2016,SC2004
 # sync-syncd.sh: syncd on each balancer. Interface: see sync-none.sh. Sourced by one.sh.
 
-SYNC_CAN=(stop kill pause handover gate verify journal)
+SYNC_CAN=(stop kill pause handover gate verify journal guard)
 SYNC_CONF='conntrack { protocols = { tcp, udp } }' # more lines for syncd.conf
+SYNC_GROUP= # more options of each group
 declare -A GROUP_ID=([web]=1 [shop]=2)
 # Who goes out through a group: a flow is known by its original addresses.
 declare -A INSIDE4=([web]=10.0.0.8/29 [shop]=10.0.0.16/29)
@@ -26,7 +27,7 @@ sync_configure() {
     for group in "${SITE_GROUPS[@]}"; do
       echo "group $group { id = ${GROUP_ID[$group]}" \
         "match = { \"${FRONT4[$group]}\", \"${FRONT6[$group]}\"," \
-        "\"${INSIDE4[$group]}\", \"${INSIDE6[$group]}\" } }"
+        "\"${INSIDE4[$group]}\", \"${INSIDE6[$group]}\" } $SYNC_GROUP }"
     done
     [ -z "${JOURNAL:-}" ] || echo "journal { dir = \"$WORK/$node/journal\" }"
     echo "$SYNC_CONF"
@@ -77,6 +78,9 @@ node_installed() { [ "$(node_status "$1" "$2" installed)" -ge "$(node_status "$3
 # group_active GROUP NODE
 group_active() { [ "$(node_status "$2" "$1" role)" = active ]; }
 
+guard_was_up() { grep -q 'the guard is up' "$WORK/$1/syncd.log"; }
+lacks_guard() { ! in_box "$1" nft list tables | grep -q syncd_guard; }
+
 # sync_steady ACTIVE STANDBY...: in every group of which ACTIVE is active.
 sync_steady() {
   local active=$1 standby group
@@ -85,6 +89,7 @@ sync_steady() {
     group_active "$group" "$active" || continue
     for standby; do
       until_true 30 "$standby to be equal to $active in $group" node_equal "$standby" "$group"
+      [[ $SYNC_GROUP != *takeover* ]] || continue
       until_true 30 "$standby to have all flows in its kernel" \
         node_installed "$standby" "$group" "$active"
     done

@@ -20,11 +20,12 @@ enum report_verdict { REPORT_PASS, REPORT_BOUNDED, REPORT_FAIL };
 
 const char *report_verdict_name(enum report_verdict verdict);
 
-/* Writes {META, the flows' members, "problems", "bounded", "pass"} to out. meta: JSON members, each ended by a
- * comma, or empty; problems: lines of what the scenario found wrong. Returns the verdict, and
- * the line for the table in line: flows survived resets hangs corrupt moved p50 p99 max
- * control-p99, parted by blanks. */
-enum report_verdict report_write(const struct fleet *fleet, const struct report_demand *demand, const char *meta,
-		  const char *problems, FILE *out, char *line, size_t line_len);
+/* Writes {META, the flows' members, "problems", "bounded", "pass"} to out. meta: JSON members, each
+ * ended by a comma, or empty; problems: lines of what the scenario found wrong. Returns the
+ * verdict, and the line for the table in line: flows survived resets hangs corrupt moved p50 p99
+ * max control-p99, parted by blanks. */
+enum report_verdict report_write(const struct fleet *fleet, const struct report_demand *demand,
+				 const char *meta, const char *problems, FILE *out, char *line,
+				 size_t line_len);
 
 #endif
