@@ -393,12 +393,13 @@ static int source_dump(struct source *base)
 /* ---- turns ----------------------------------------------------------------------------------- */
 
 /* Trades the event socket's wakes for the timer's, or back. */
-static void set_busy(struct ct_source *s, bool busy)
+static void set_pace(struct ct_source *s)
 {
+	const long poll_ns = (long)s->config.poll_us * (s->pace.full ? 2000 : 1000);
 	struct itimerspec t = {0};
 
-	if (busy) {
-		t.it_interval.tv_nsec = t.it_value.tv_nsec = (long)s->config.poll_us * 1000;
+	if (s->pace.busy) {
+		t.it_interval.tv_nsec = t.it_value.tv_nsec = poll_ns;
 		(void)watch(s, EPOLL_CTL_MOD, s->events.fd, 0);
 	} else {
 		(void)watch(s, EPOLL_CTL_MOD, s->events.fd, EPOLLIN);
@@ -427,7 +428,7 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 	if (s->dump.running)
 		records = read_dump(s, budget - (unsigned)events);
 	if (s->config.poll_us && ct_pace_turn(&s->pace, now_us, (unsigned)events))
-		set_busy(s, s->pace.busy);
+		set_pace(s);
 	return events + (int)records;
 }
 
