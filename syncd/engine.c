@@ -111,7 +111,7 @@ static int engine_init_stream(struct engine *e)
 	};
 	struct sender_io io = {.send = engine_send, .ctx = e};
 
-	e->send_key_id = e->key[0].id;
+	e->send_key = e->key[0];
 	e->peers = peers_new(&pc);
 	e->sender = sender_new(&sc, &io);
 	return e->peers && e->sender ? 0 : -ENOMEM;
@@ -203,14 +203,25 @@ void engine_set_keys(struct engine *e, const struct group_key *key, size_t n)
 	e->hello_now = true;
 }
 
-/* The newest key seals once every peer has said that it accepts it, so that rotation has no gap. */
+static bool all_accept(void *ctx, uint16_t key_id)
+{
+	const struct engine *e = ctx;
+
+	return peers_accept_key(e->peers, key_id);
+}
+
+/* The first key seals that every peer has said it accepts, so that rotation has no gap, whoever
+ * restarts meanwhile. */
 static void engine_rotate_key(struct engine *e)
 {
-	if (e->cfg.insecure || e->send_key_id == e->key[0].id ||
-	    !peers_accept_key(e->peers, e->key[0].id))
+	size_t k = 0;
+
+	while (k < e->cfg.keys && !peers_accept_key(e->peers, e->key[k].id))
+		k++;
+	if (e->cfg.insecure || k == e->cfg.keys || e->send_key.id == e->key[k].id)
 		return;
-	e->send_key_id = e->key[0].id;
-	sender_set_key(e->sender, &e->key[0]);
+	e->send_key = e->key[k];
+	sender_set_key(e->sender, &e->key[k]);
 }
 
 static void stream_end(struct engine *e, struct stream *s)
@@ -252,6 +263,7 @@ uint64_t engine_tick(struct engine *e, struct engine_now now)
 	sender_set_datagram_max(e->sender, peers_datagram_max(e->peers));
 	engine_watch_id(e);
 	engine_rotate_key(e);
+	sender_drop_keys(e->sender, all_accept, e);
 	groups_tick(e);
 	audit_tick(e, &next_us);
 	path_repair_tick(e, &next_us);

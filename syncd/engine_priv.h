@@ -141,7 +141,7 @@ struct engine {
 	struct engine_now now;
 	struct digest_key digest_key;
 	struct group_key key[KEYS_MAX];
-	uint16_t send_key_id;
+	struct group_key send_key;
 	struct peers *peers;
 	struct sender *sender;
 	struct group *group;

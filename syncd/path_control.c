@@ -288,9 +288,26 @@ static bool is_proven_to_all(struct engine *e)
 	return any;
 }
 
+/* Who is alone, or hears somebody who does not hear it, cannot know which of its keys the other
+ * has: says hello under each of the others too. */
+static void hello_under_all_keys(struct engine *e)
+{
+	if (e->cfg.insecure || e->cfg.keys < 2 || is_proven_to_all(e))
+		return;
+	for (size_t k = 0; k < e->cfg.keys; k++) {
+		if (e->key[k].id == e->send_key.id)
+			continue;
+		sender_set_key(e->sender, &e->key[k]);
+		(void)control_try(e, &e->control);
+	}
+	sender_set_key(e->sender, &e->send_key);
+}
+
 static void hello_send(struct engine *e)
 {
 	struct control *c = &e->control;
+	bool whole;
+
 	c->kind = CONTROL_HELLO;
 	hello_fill(e, &c->hello);
 	for (uint32_t page = 0; page < c->hello.pages; page++) {
@@ -303,14 +320,17 @@ static void hello_send(struct engine *e)
 			hello_fill_group(e, &e->group[i], &c->hello.group[c->hello.groups++]);
 		hello_pad(e, c);
 		/* What only informs goes first where a datagram cannot carry it all. */
-		if (!control_try(e, c)) {
+		whole = control_try(e, c);
+		if (!whole) {
 			c->hello.items = 0;
 			if (!control_try(e, c)) {
 				c->hello.addresses = 0;
 				control_send(e, c);
 			}
-			hello_fill(e, &c->hello);
 		}
+		hello_under_all_keys(e);
+		if (!whole)
+			hello_fill(e, &c->hello);
 		sender_set_datagram_max(e->sender, peers_datagram_max(e->peers));
 	}
 	e->hello_now = false;

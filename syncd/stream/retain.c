@@ -140,3 +140,8 @@ void retain_release(struct retain *r, uint64_t upto, size_t spare)
 	if (keep != r->oldest)
 		drop_before(r, keep);
 }
+
+void retain_drop_oldest(struct retain *r)
+{
+	drop_before(r, r->oldest + 1);
+}

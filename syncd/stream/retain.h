@@ -44,4 +44,7 @@ size_t retain_since(const struct retain *r, uint64_t counter);
 /* Nobody needs what is up to this counter: gives it up, but for the newest `spare` bytes. */
 void retain_release(struct retain *r, uint64_t upto, size_t spare);
 
+/* Gives up the oldest, of which there must be one. */
+void retain_drop_oldest(struct retain *r);
+
 #endif

@@ -114,6 +114,21 @@ uint8_t *sender_payload(struct sender *s)
 
 /* ---- sending and keeping ----------------------------------------------------------------- */
 
+void sender_drop_keys(struct sender *s, bool (*accepted)(void *ctx, uint16_t key_id), void *ctx)
+{
+	struct retain *r = &s->retain;
+
+	while (r->oldest <= r->last && !s->cfg.insecure) {
+		const struct retained *k = retain_get(r, r->oldest);
+		struct frame_header h;
+
+		if (frame_header_read(retain_bytes(r, k), k->len, &h) || h.key_id == s->key_id ||
+		    accepted(ctx, h.key_id))
+			return;
+		retain_drop_oldest(r);
+	}
+}
+
 static size_t seal_scratch(struct sender *s, enum frame_kind kind, uint64_t counter, size_t len)
 {
 	const struct frame_header h = {

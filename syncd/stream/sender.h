@@ -39,6 +39,12 @@ void sender_free(struct sender *s);
 /* Changes the key for datagrams from now on. */
 void sender_set_key(struct sender *s, const struct group_key *key);
 
+/*
+ * Gives up what is kept under former keys that not all accept any more: whoever lacks the key would
+ * ask for it for ever. oldest tells them that it is gone.
+ */
+void sender_drop_keys(struct sender *s, bool (*accepted)(void *ctx, uint16_t key_id), void *ctx);
+
 /* Longest payload of one datagram, by what peers have proven. */
 void sender_set_datagram_max(struct sender *s, uint32_t len_bytes);
 size_t sender_payload_max(const struct sender *s);

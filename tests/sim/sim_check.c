@@ -86,7 +86,7 @@ void check_stream_new(struct sim_check *c, const struct sim_node *n)
 	assert(b);
 	b->node = sim_node_id(n);
 	b->session = sim_node_session(n);
-	seal_key_derive(&b->key, c->cfg.key, b->node, b->session);
+	seal_key_insecure(&b->key);
 	c->stream = realloc(c->stream, (c->streams + 1) * sizeof(struct stream_book *));
 	assert(c->stream);
 	c->stream[c->streams++] = b;
@@ -278,6 +278,17 @@ static void enter_control(struct sim_check *c, struct sim_node *n, struct stream
 	b->control[b->controls++] = hash;
 }
 
+static void use_key(const struct sim_check *c, struct stream_book *b, uint16_t id)
+{
+	struct group_key k;
+
+	if (c->cfg.insecure || b->key_id == id)
+		return;
+	b->key_id = id;
+	sim_key(c->cfg.key, id, &k);
+	seal_key_derive(&b->key, &k, b->node, b->session);
+}
+
 void sim_check_on_send(struct sim_check *c, struct sim_node *n, const uint8_t *dgram, size_t len)
 {
 	uint8_t payload[DATAGRAM_MAX];
@@ -301,6 +312,7 @@ void sim_check_on_send(struct sim_check *c, struct sim_node *n, const uint8_t *d
 		check_fail(c, n, "mtu", "data of %zu bytes on a wire of %zu", len, c->cfg.mtu);
 	if (!enter_data(c, n, b, h.counter, hash))
 		return;
+	use_key(c, b, h.key_id);
 	plain = seal_open(&b->key, &h, dgram, len, payload);
 	if (plain < 0)
 		check_fail(c, n, "numbers", "data that cannot be opened");

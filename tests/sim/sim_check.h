@@ -27,7 +27,8 @@ struct sim_check_io {
 };
 
 struct sim_check_config {
-	const struct group_key *key; /* borrowed */
+	const struct group_key *key; /* of the first rotation; borrowed */
+	bool insecure;
 	uint32_t groups;
 	size_t mtu;
 	size_t memory_max; /* of one table */

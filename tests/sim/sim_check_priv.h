@@ -25,6 +25,7 @@ struct stream_group {
 struct stream_book {
 	uint16_t node;
 	uint64_t session;
+	uint16_t key_id; /* that `key` is derived from; 0: none yet */
 	struct seal_key key;
 	struct sent *data; /* by counter - 1 */
 	size_t n, cap;

@@ -268,7 +268,7 @@ void sim_epilogue(struct sim_world *w)
 	static void (*const part[])(struct sim_world *
 				    w) = {idle,	      takeover,	   restarted,	   flushed_kernel,
 					  divergence, missed_some, compared_deeply};
-	struct sim_net_faults fine = {.delay_us = {20, 200}};
+	struct sim_net_faults fine = {.delay_us = {20, 200}, .links = w->profile->links};
 
 	/* A request that never arrived is answered when the attacker delivers it after all: once,
 	 * and it changes nothing, but it would be counted here. */

@@ -132,6 +132,10 @@ static void weather(struct sim_world *w)
 		.links = sim_rng_chance(&w->rng, 250) ? 2 : 1,
 	};
 
+	if (p->links) {
+		f.links = p->links;
+		f.link_us = (uint32_t)sim_rng_below(&w->rng, 3000);
+	}
 	f.delay_us[0] = (uint32_t)sim_rng_range(&w->rng, 10, 100);
 	f.delay_us[1] = f.delay_us[0] + (uint32_t)sim_rng_below(&w->rng, 2000);
 	sim_trace(w, "weather: loss %u burst %u/%u mess %u, %u-%u us, %u links", f.loss, f.burst,
@@ -274,6 +278,8 @@ static void (*const fault[SIM_FAULTS])(struct sim_world *w) = {
 	[FAULT_RECONCILE] = fault_reconcile,
 	[FAULT_RESTART] = restart,
 	[FAULT_RESTART_SPOILT] = restart_spoilt,
+	[FAULT_LINK] = fault_link,
+	[FAULT_ROTATE] = fault_rotate,
 };
 
 static void next_fault(void *ctx, uint64_t tag, void *arg)
@@ -302,7 +308,8 @@ void sim_fault_schedule(struct sim_world *w)
 
 void sim_fault_heal(struct sim_world *w)
 {
-	struct sim_net_faults fine = {.delay_us = {20, 200}, .replay = w->profile->replay};
+	struct sim_net_faults fine = {
+		.delay_us = {20, 200}, .replay = w->profile->replay, .links = w->profile->links};
 
 	w->healed = true;
 	w->things = w->profile->things;
@@ -311,6 +318,7 @@ void sim_fault_heal(struct sim_world *w)
 	for (unsigned i = 0; i < w->nodes; i++) {
 		sim_node_set_slow(w->node[i], 0, 0);
 		fault_mend_kernel(w, i);
+		sim_node_set_keys(w->node[i], w->rotation, true);
 		sim_world_start(w, i);
 		sim_node_pause(w->node[i], false);
 		sim_world_tell(w, i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two files of faults share; nobody else includes this. */
+/* What the files of faults share; nobody else includes this. */
 #ifndef TESTS_SIM_FAULT_PRIV_H
 #define TESTS_SIM_FAULT_PRIV_H
 
@@ -25,6 +25,8 @@ void fault_refuse(struct sim_world *w);
 void fault_full(struct sim_world *w);
 void fault_interrupt(struct sim_world *w);
 void fault_reconcile(struct sim_world *w);
+void fault_link(struct sim_world *w);
+void fault_rotate(struct sim_world *w);
 
 /* A kernel without faults. */
 void fault_mend_kernel(struct sim_world *w, unsigned node);

@@ -23,6 +23,7 @@ struct sim_net {
 	unsigned nodes;
 	size_t mtu;
 	uint16_t cut[NODES_MAX][NODES_MAX];
+	uint16_t unplugged[NODES_MAX][LINKS_MAX];
 	uint32_t burst[NODES_MAX][NODES_MAX]; /* losses still to come on this way */
 	struct packet *recording[RECORDINGS];
 	uint64_t recorded;
@@ -88,6 +89,18 @@ void sim_net_join(struct sim_net *n, unsigned from, unsigned to)
 void sim_net_join_all(struct sim_net *n)
 {
 	memset(n->cut, 0, sizeof n->cut);
+	memset(n->unplugged, 0, sizeof n->unplugged);
+}
+
+void sim_net_unplug(struct sim_net *n, unsigned node, unsigned link)
+{
+	n->unplugged[node][link]++;
+}
+
+void sim_net_plug(struct sim_net *n, unsigned node, unsigned link)
+{
+	if (n->unplugged[node][link] > 0)
+		n->unplugged[node][link]--;
 }
 
 bool sim_net_is_cut(const struct sim_net *n, unsigned from, unsigned to)
@@ -134,10 +147,11 @@ static void damage(struct sim_net *n, struct packet *p)
 	}
 }
 
-static void carry(struct sim_net *n, unsigned to, const uint8_t *dgram, size_t len)
+static void carry(struct sim_net *n, unsigned to, unsigned link, const uint8_t *dgram, size_t len)
 {
 	const struct sim_net_faults *f = &n->faults;
-	uint64_t delay = sim_rng_range(&n->rng, f->delay_us[0], f->delay_us[1]);
+	uint64_t delay = sim_rng_range(&n->rng, f->delay_us[0], f->delay_us[1]) +
+			 (uint64_t)link * f->link_us;
 	struct packet *p = packet_new(to, dgram, len);
 
 	damage(n, p);
@@ -159,20 +173,25 @@ static bool is_lost(struct sim_net *n, unsigned from, unsigned to)
 	return sim_rng_chance(&n->rng, n->faults.loss);
 }
 
-static void one_way(struct sim_net *n, unsigned from, unsigned to, const uint8_t *dgram, size_t len)
+struct way {
+	unsigned from, to, link;
+};
+
+static void one_way(struct sim_net *n, struct way v, const uint8_t *dgram, size_t len)
 {
-	if (n->cut[from][to] > 0) {
+	if (n->cut[v.from][v.to] > 0 || n->unplugged[v.from][v.link] > 0 ||
+	    n->unplugged[v.to][v.link] > 0) {
 		n->stats.cut++;
 		return;
 	}
-	if (is_lost(n, from, to)) {
+	if (is_lost(n, v.from, v.to)) {
 		n->stats.lost++;
 		return;
 	}
-	carry(n, to, dgram, len);
+	carry(n, v.to, v.link, dgram, len);
 	if (sim_rng_chance(&n->rng, n->faults.duplicate)) {
 		n->stats.duplicated++;
-		carry(n, to, dgram, len);
+		carry(n, v.to, v.link, dgram, len);
 	}
 }
 
@@ -195,7 +214,7 @@ static void attack(struct sim_net *n, const uint8_t *dgram, size_t len)
 	n->stats.replayed++;
 	for (unsigned to = 0; to < n->nodes; to++)
 		if (sim_rng_chance(&n->rng, 500))
-			carry(n, to, p->bytes, p->len);
+			carry(n, to, 0, p->bytes, p->len);
 }
 
 void sim_net_send(struct sim_net *n, unsigned from, const uint8_t *dgram, size_t len)
@@ -211,7 +230,7 @@ void sim_net_send(struct sim_net *n, unsigned from, const uint8_t *dgram, size_t
 		if (to == from && !sim_rng_chance(&n->rng, n->faults.loop))
 			continue;
 		for (uint32_t i = 0; i < copies; i++)
-			one_way(n, from, to, dgram, len);
+			one_way(n, (struct way){from, to, i}, dgram, len);
 	}
 	if (n->faults.replay > 0)
 		attack(n, dgram, len);

@@ -21,6 +21,7 @@ struct sim_net_faults {
 	uint32_t reorder_us;  /* most that one is held back */
 	uint32_t replay;      /* permille of datagrams at which the attacker sends another */
 	uint32_t links;	      /* copies of each datagram, each with its own luck; 0 is 1 */
+	uint32_t link_us;     /* how much slower each link is than the one before */
 };
 
 struct sim_net_io {
@@ -49,6 +50,10 @@ void sim_net_cut(struct sim_net *n, unsigned from, unsigned to);
 void sim_net_join(struct sim_net *n, unsigned from, unsigned to);
 void sim_net_join_all(struct sim_net *n);
 bool sim_net_is_cut(const struct sim_net *n, unsigned from, unsigned to);
+
+/* A node's port on a link (0 to LINKS_MAX - 1), which counts like a cut. */
+void sim_net_unplug(struct sim_net *n, unsigned node, unsigned link);
+void sim_net_plug(struct sim_net *n, unsigned node, unsigned link);
 
 void sim_net_send(struct sim_net *n, unsigned from, const uint8_t *dgram, size_t len);
 const struct sim_net_stats *sim_net_stats(const struct sim_net *n);

@@ -25,7 +25,9 @@ struct sim_node {
 	struct sim_rng rng;
 	struct sim_node_config cfg;
 	struct sim_node_io io;
-	struct group_key key;
+	struct group_key first_key, key[2];
+	size_t keys;
+	bool keys_due; /* changed while the daemon was stopped */
 	struct sim_kernel *kernel[SIM_KINDS];
 	/* disk, and files that a crash of the box takes away */
 	struct term term[SIM_GROUPS_MAX];
@@ -182,8 +184,9 @@ struct sim_node *sim_node_new(struct sim_clock *clock, const struct sim_node_con
 	assert(n && cfg->groups <= SIM_GROUPS_MAX);
 	n->clock = clock;
 	n->cfg = *cfg;
-	n->key = *cfg->key;
-	n->cfg.key = &n->key;
+	n->first_key = n->key[0] = *cfg->key;
+	n->keys = 1;
+	n->cfg.key = &n->first_key;
 	n->io = *io;
 	n->inbox_end = &n->inbox;
 	sim_rng_init(&n->rng, cfg->seed, 100u + cfg->id);
@@ -298,8 +301,9 @@ static void make_engine(struct sim_node *n)
 		.node = n->cfg.id,
 		.session = sim_rng_next(&n->rng),
 		.random_seed = sim_rng_next(&n->rng),
-		.key = n->cfg.key,
-		.keys = 1,
+		.key = n->key,
+		.keys = n->keys,
+		.insecure = n->cfg.insecure,
 		.group = group,
 		.groups = n->cfg.groups,
 		.max_flows = n->cfg.max_flows,
@@ -366,6 +370,10 @@ void sim_node_start(struct sim_node *n, uint32_t holds)
 void sim_node_pause(struct sim_node *n, bool paused)
 {
 	n->paused = paused;
+	if (!paused && n->engine && n->keys_due) {
+		n->keys_due = false;
+		engine_set_keys(n->engine, n->key, n->keys);
+	}
 	if (!paused && n->engine)
 		wake_at(n, sim_clock_now(n->clock) + 1);
 }
@@ -498,6 +506,28 @@ void sim_node_reconcile(struct sim_node *n)
 	if (!n->engine)
 		return;
 	engine_reconcile(n->engine, node_now(n));
+	n->io.after(n->io.ctx, n);
+	wake_at(n, sim_clock_now(n->clock) + 1);
+}
+
+void sim_key(const struct group_key *first, uint16_t rotation, struct group_key *out)
+{
+	*out = *first;
+	out->id = rotation;
+	out->secret[0] ^= (uint8_t)(rotation - 1);
+	out->secret[1] ^= (uint8_t)((rotation - 1) >> 8);
+}
+
+void sim_node_set_keys(struct sim_node *n, uint16_t rotation, bool old)
+{
+	sim_key(&n->first_key, rotation, &n->key[0]);
+	n->keys = 1;
+	if (old && rotation > 1)
+		sim_key(&n->first_key, (uint16_t)(rotation - 1), &n->key[n->keys++]);
+	n->keys_due = n->engine && n->paused;
+	if (!n->engine || n->paused)
+		return;
+	engine_set_keys(n->engine, n->key, n->keys);
 	n->io.after(n->io.ctx, n);
 	wake_at(n, sim_clock_now(n->clock) + 1);
 }

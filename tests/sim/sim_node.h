@@ -36,7 +36,8 @@ struct sim_node_config {
 	uint16_t id; /* from 1 */
 	uint64_t seed;
 	uint32_t groups;
-	const struct group_key *key;
+	const struct group_key *key; /* of the first rotation */
+	bool insecure;
 	enum engine_install install;
 	size_t max_flows, retain_bytes;
 	uint32_t datagram_max; /* what it believes the link to carry */
@@ -73,7 +74,13 @@ size_t sim_node_took(const struct sim_node *n);	 /* groups whose table this star
 bool sim_node_up(const struct sim_node *n);	 /* the daemon runs, perhaps stopped */
 bool sim_node_running(const struct sim_node *n); /* and is not stopped */
 
+/* The key of a rotation, counted from 1, in a cluster whose first one is `first`. */
+void sim_key(const struct group_key *first, uint16_t rotation, struct group_key *out);
+
 /* ---- what is done to the daemon; each is a call into the engine ---- */
+
+/* The keys configured from now on: that of a rotation, and with old the one before. */
+void sim_node_set_keys(struct sim_node *n, uint16_t rotation, bool old);
 
 void sim_node_deliver(struct sim_node *n, const uint8_t *dgram, size_t len);
 void sim_node_set_role(struct sim_node *n, uint32_t group, enum node_role role, const char *reason);

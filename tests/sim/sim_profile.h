@@ -33,6 +33,8 @@ enum sim_fault {
 	FAULT_RECONCILE,      /* an operator doubts */
 	FAULT_RESTART,	      /* a daemon ends in order and comes back with its tables */
 	FAULT_RESTART_SPOILT, /* and they were damaged meanwhile */
+	FAULT_LINK,	      /* one of the links fails, for a box or for all */
+	FAULT_ROTATE,	      /* a new key comes to all boxes, and the old one goes */
 	SIM_FAULTS,
 };
 
@@ -46,6 +48,9 @@ struct sim_profile {
 	uint8_t faults_per_s;	    /* on average */
 	uint16_t loss[2], mess[2];  /* permille: loss; doubles, reorder, damage each */
 	uint16_t replay;	    /* permille */
+	uint8_t links;		    /* that all boxes have; 0: one, and now and then two */
+	bool insecure;		    /* no keys */
+	bool commits;		    /* install = takeover */
 	bool kept;		    /* nothing but planned changes: no connection may be lost */
 	uint16_t fault[SIM_FAULTS]; /* weights */
 };

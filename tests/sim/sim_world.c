@@ -361,7 +361,8 @@ static void make_nodes(struct sim_world *w, const struct group_key *key, size_t 
 		.seed = w->seed,
 		.groups = w->groups,
 		.key = key,
-		.install = INSTALL_HOT,
+		.insecure = w->profile->insecure,
+		.install = w->profile->commits ? INSTALL_TAKEOVER : INSTALL_HOT,
 		.max_flows = 2000 + flows * 60,
 		.retain_bytes = (size_t)sim_rng_range(&w->rng, 20, 1000) * 1000,
 		.lease_s = (uint32_t)sim_rng_range(&w->rng, 4, 8),
@@ -394,6 +395,7 @@ static void world_init(struct sim_world *w, struct group_key *key)
 		.holders = holders_of, .kernel = kernel_of, .lost = on_lost, .ctx = w};
 	struct sim_check_config cc = {
 		.key = key,
+		.insecure = p->insecure,
 		.memory_max = ((size_t)1 << 20) + (2000 + flows * 60) * 1000,
 	};
 	struct sim_traffic_config tc = {
@@ -411,6 +413,7 @@ static void world_init(struct sim_world *w, struct group_key *key)
 	w->nodes = (unsigned)sim_rng_range(&w->rng, p->nodes[0], p->nodes[1]);
 	w->groups = (uint32_t)sim_rng_range(&w->rng, p->groups[0], p->groups[1]);
 	w->things = p->things;
+	w->rotation = 1;
 	w->clock = sim_clock_new();
 	w->net = sim_net_new(w->clock, w->seed, w->nodes, &nio);
 	sim_net_set_mtu(w->net, pick_mtu(w));

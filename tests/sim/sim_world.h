@@ -43,6 +43,8 @@ struct sim_world {
 	struct sim_node *node[NODES_MAX];
 	uint32_t holders[SIM_GROUPS_MAX];	 /* bit per box: who has the address */
 	uint64_t quiet_until_us[SIM_GROUPS_MAX]; /* clients wait while the address moves */
+	uint16_t rotation;			 /* of keys, from 1 */
+	bool rotating;
 	uint32_t things; /* that happen to connections in each step of the traffic */
 	struct sim_result *result;
 };

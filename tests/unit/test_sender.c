@@ -146,6 +146,43 @@ START_TEST(test_key_changes_counters_go_on)
 }
 END_TEST
 
+static bool accepts(void *ctx, uint16_t key_id)
+{
+	return key_id != *(const uint16_t *)ctx;
+}
+
+/* What is kept under a key that somebody lacks is gone for all; the present key is never in doubt.
+ */
+START_TEST(test_keys_that_somebody_lacks)
+{
+	struct group_key other = {.id = 6};
+	uint16_t lacks = 9;
+
+	for (unsigned i = 0; i < 5; i++)
+		(void)send_data(10, 1);
+	sender_set_key(s, &other);
+	ck_assert_uint_eq(send_data(10, 1), 6);
+	sender_drop_keys(s, accepts, &lacks);
+	ck_assert_uint_eq(sender_oldest(s), 1);
+	lacks = 6;
+	sender_drop_keys(s, accepts, &lacks);
+	ck_assert_uint_eq(sender_oldest(s), 1);
+	lacks = 5;
+	sender_drop_keys(s, accepts, &lacks);
+	ck_assert_uint_eq(sender_oldest(s), 6);
+	other.id = 5;
+	sender_set_key(s, &other);
+	lacks = 6;
+	sender_drop_keys(s, accepts, &lacks); /* the last one too */
+	ck_assert_uint_eq(sender_oldest(s), 7);
+	ck_assert_uint_eq(send_data(10, 1), 7);
+	sends = 0;
+	nak(1, 7, 2);
+	ck_assert_uint_eq(sends, 1);
+	ck_assert_uint_eq(sender_stats(s)->nak_gone, 6);
+}
+END_TEST
+
 START_TEST(test_insecure)
 {
 	struct sender_config cfg = {.node = NODE, .session = SESSION, .insecure = true};
@@ -538,6 +575,7 @@ int main(void)
 	tcase_add_checked_fixture(keep, setup, teardown);
 	tcase_add_test(keep, test_numbers_and_seals);
 	tcase_add_test(keep, test_key_changes_counters_go_on);
+	tcase_add_test(keep, test_keys_that_somebody_lacks);
 	tcase_add_test(keep, test_insecure);
 	tcase_add_test(keep, test_payload_max);
 	tcase_add_test(keep, test_retain);
