@@ -95,6 +95,8 @@ int command_at(const struct options *o)
 		return rc;
 	command_resolve_when(&when, &in, NULL);
 	for (size_t i = 0; i < in.journals && !rc; i++) {
+		if (!command_takes(o, &in.journal[i]))
+			continue;
 		rc = state_load(o, &in.journal[i], &when, NULL, &s);
 		if (!rc && print_state(o, &in.journal[i], &s))
 			worst = EXIT_FINDINGS;

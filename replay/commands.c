@@ -36,6 +36,12 @@ int command_open(const struct options *o, int first, int args, struct input *in)
 	return err ? EXIT_UNREADABLE : 0;
 }
 
+bool command_takes(const struct options *o, const struct input_journal *j)
+{
+	/* A capture is of all nodes, and of a pipe nothing is known yet. */
+	return o->filter.node < 0 || j->node == 0 || j->node == o->filter.node;
+}
+
 static uint64_t earliest_us(const struct input *in)
 {
 	uint64_t us = UINT64_MAX;

@@ -18,6 +18,9 @@ int command_open(const struct options *o, int first, int args, struct input *in)
 /* "+5" is since the earliest beginning of all journals, so that it means the same in each. */
 void command_resolve_when(struct when *w, const struct input *in, const struct input *more);
 
+/* False where --node leaves this journal out, for commands that speak of journals as a whole. */
+bool command_takes(const struct options *o, const struct input_journal *j);
+
 /* Says why reading failed. Returns EXIT_UNREADABLE. */
 int command_failed(const char *what, int err);
 

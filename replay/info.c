@@ -109,6 +109,8 @@ int command_info(const struct options *o)
 			     "session", "segment", "from", "until", "records", "bytes", "unpacked",
 			     "end");
 	for (size_t i = 0; i < input.journals && !rc; i++) {
+		if (!command_takes(o, &input.journal[i]))
+			continue;
 		rc = input_read(&input.journal[i], &range, &ev, on_record, &in);
 		if (rc < 0)
 			rc = command_failed(in.path ? in.path : input.journal[i].file[0].path, rc);

@@ -32,6 +32,7 @@ struct verify {
 	struct tables *tables;
 	struct tables_events tables_events;
 	bool has_key;
+	uint64_t start_us;
 
 	struct journal_header header; /* of the segment being read */
 	bool any, rotated;
@@ -54,6 +55,9 @@ __attribute__((format(printf, 2, 3))) static void finding(struct verify *v, cons
 	struct json_line j;
 	va_list ap;
 
+	if (r && (when_is_after(&v->o->filter.until, r, v->start_us) ||
+		  (v->o->filter.from.kind && !when_is_after(&v->o->filter.from, r, v->start_us))))
+		return;
 	if (v->findings++ >= SHOWN_MAX)
 		return;
 	va_start(ap, fmt);
@@ -256,7 +260,7 @@ static void on_check(void *ctx, const struct tables_check *c)
 	v->checks_unproven += !c->compared;
 	v->checks_equal += c->compared && c->equal;
 	v->checks_differed += c->compared && !c->equal;
-	if (!c->compared || c->equal)
+	if (!c->compared || c->equal || !filter_group(&v->o->filter, c->group->id))
 		return;
 	/* A joiner's first checks differ: that is how it learns what to ask for. */
 	if (c->record->type == JOURNAL_APPLIED && c->group->state != STATE_STANDBY)
@@ -360,6 +364,7 @@ static int verify_one(struct verify *v)
 
 	v->tables_events =
 		(struct tables_events){.check = on_check, .malformed = on_malformed, .ctx = v};
+	v->start_us = j->file[0].header.wall_us;
 	v->has_key = command_digest_key(o, &j->file[0].header, &key);
 	if (o->has_key && !v->has_key)
 		return command_need_key(o, j, &key);
@@ -421,6 +426,8 @@ int command_verify(const struct options *o)
 	for (size_t i = 0; i < in.journals && !rc; i++) {
 		struct verify v = {.o = o, .journal = &in.journal[i]};
 
+		if (!command_takes(o, &in.journal[i]))
+			continue;
 		rc = verify_one(&v);
 		findings += v.findings;
 		if (!rc)

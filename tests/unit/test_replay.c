@@ -252,6 +252,12 @@ START_TEST(test_record_tampered)
 	store(2, rewrite_block(load(2), change[_i]));
 	ck_assert_msg(replay_run(&out, "verify %s", dir) == 1, "%s", out);
 	ck_assert_msg(strstr(out, said[_i]), "%s", out);
+	/* Of another time or node, nothing is said; whole segments are of no time. */
+	ck_assert_msg(replay_run(&out, "verify --until '#1' %s", dir) == 1, "%s", out);
+	ck_assert_ptr_null(strstr(out, said[_i]));
+	ck_assert_int_eq(replay_run(&out, "verify --node 9 %s", dir), 0);
+	ck_assert_str_eq(out, "");
+	ck_assert_int_eq(replay_run(&out, "verify %s", dir), 1);
 	/* And whatever was done, the next segment tells. */
 	ck_assert_msg(strstr(out, "is not the one that segment 3 was chained to"), "%s", out);
 }
@@ -293,6 +299,28 @@ START_TEST(test_torn)
 	store(segments(), len - 10);
 	ck_assert_msg(replay_run(&out, "verify %s", dir) == 0, "%s", out);
 	ck_assert_msg(strstr(out, "has no end"), "%s", out);
+}
+END_TEST
+
+/* Cut at a block's end, where a crash could have, a segment before others gives itself away. */
+START_TEST(test_tail_cut)
+{
+	size_t len, at = JOURNAL_HEADER_LEN, before = at;
+	struct journal_block b;
+
+	write_journal(_i);
+	len = load(2);
+	while (at < len) {
+		before = at;
+		ck_assert_int_eq(journal_block_read(file + at, len - at, &b), 0);
+		at += JOURNAL_BLOCK_LEN + b.stored;
+	}
+	ck_assert_uint_gt(before, JOURNAL_HEADER_LEN);
+	store(2, before);
+	ck_assert_msg(replay_run(&out, "verify %s", dir) == 1, "%s", out);
+	ck_assert_msg(strstr(out, "segment 2 is not the one that segment 3 was chained to"), "%s",
+		      out);
+	ck_assert_msg(strstr(out, " are missing"), "%s", out);
 }
 END_TEST
 
@@ -530,6 +558,7 @@ static Suite *replay_suite(void)
 	tcase_add_loop_test(tc, test_segment_removed, 0, 2);
 	tcase_add_test(tc, test_segments_swapped);
 	tcase_add_test(tc, test_torn);
+	tcase_add_loop_test(tc, test_tail_cut, 0, 2);
 	tcase_add_test(tc, test_damaged_block_skipped);
 	tcase_add_test(tc, test_usage);
 	tcase_add_test(tc, test_filters);
