@@ -14,22 +14,31 @@
 
 enum { DRIFT_EVERY = 8 }; /* calls of daemon_watch_box */
 
+static void say_sync_thread(enum ipvs_daemon_kind kind, const char *name)
+{
+	char ifname[16];
+	bool ours;
+
+	if (ipvs_daemon_look(kind, ifname, &ours) == 0 && ifname[0] && !ours)
+		log_warning(
+			"the kernel's IPVS sync daemon runs (%s, on %s): take lvs_sync_daemon out "
+			"of keepalived's configuration, or ipvsadm --stop-daemon %s",
+			name, ifname, name);
+}
+
 static void say_rivals(const struct daemon *d)
 {
-	struct rivals r;
+	pid_t conntrackd = rivals_find_conntrackd();
 
-	if (rivals_find(IPVS_DAEMON_ID, &r) < 0)
-		return;
-	if (r.conntrackd > 0 && d->cfg->conntrack.enabled)
+	if (conntrackd > 0 && d->cfg->conntrack.enabled)
 		log_warning(
 			"conntrackd (pid %d) syncs connections here too: they undo each other's "
 			"work; stop one of them, or set install = never in every group to watch",
-			(int)r.conntrackd);
-	if ((r.ipvs_master || r.ipvs_backup) && d->cfg->ipvs.backend != CONFIG_IPVS_NONE)
-		log_warning(
-			"the kernel's IPVS sync daemon runs (%s): stop it where it is this box's "
-			"own (ipvsadm --stop-daemon)",
-			r.ipvs_master ? "master" : "backup");
+			(int)conntrackd);
+	if (d->cfg->ipvs.backend == CONFIG_IPVS_NONE)
+		return;
+	say_sync_thread(IPVS_DAEMON_MASTER, "master");
+	say_sync_thread(IPVS_DAEMON_BACKUP, "backup");
 }
 
 static void say_flowtables(const struct rules_found *now, const struct rules_found *before)

@@ -252,21 +252,31 @@ static void look_at_ipvs(struct doctor *d)
 
 /* ---- others ---------------------------------------------------------------------------------- */
 
+static bool has_sync_thread(struct doctor *d, enum ipvs_daemon_kind kind, const char *name)
+{
+	char ifname[16];
+	bool ours;
+
+	if (ipvs_daemon_look(kind, ifname, &ours) || !ifname[0] || ours)
+		return false;
+	find(d, "rivals", LEVEL_WARN,
+	     "the kernel's IPVS sync daemon runs (%s, on %s): take lvs_sync_daemon out of "
+	     "keepalived's configuration, or ipvsadm --stop-daemon %s",
+	     name, ifname, name);
+	return true;
+}
+
 static void look_at_rivals(struct doctor *d)
 {
-	struct rivals r;
+	pid_t conntrackd = rivals_find_conntrackd();
+	bool master = has_sync_thread(d, IPVS_DAEMON_MASTER, "master");
+	bool backup = has_sync_thread(d, IPVS_DAEMON_BACKUP, "backup");
 
-	if (rivals_find(IPVS_DAEMON_ID, &r) < 0)
-		return;
-	if (r.conntrackd > 0)
+	if (conntrackd > 0)
 		find(d, "rivals", LEVEL_WARN,
 		     "conntrackd (pid %d) syncs connections here too: stop one of them",
-		     (int)r.conntrackd);
-	if (r.ipvs_master || r.ipvs_backup)
-		find(d, "rivals", LEVEL_WARN,
-		     "the kernel's IPVS sync daemon runs (%s): ipvsadm --stop-daemon",
-		     r.ipvs_master ? "master" : "backup");
-	if (r.conntrackd <= 0 && !r.ipvs_master && !r.ipvs_backup)
+		     (int)conntrackd);
+	else if (!master && !backup)
 		find(d, "rivals", LEVEL_OK, "nobody else syncs connections here");
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,32 +44,20 @@ static bool is_here(const char *pid)
 	return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-/* net/netfilter/ipvs/ip_vs_sync.c: ipvs-m:ID:INDEX, ipvs-b:ID:INDEX */
-static bool is_sync_thread(const char *name, const char *prefix, int own_syncid)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(name, prefix, len) == 0 && strtol(name + len, NULL, 10) != own_syncid;
-}
-
-int rivals_find(int own_syncid, struct rivals *out)
+pid_t rivals_find_conntrackd(void)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *e;
 	char name[32];
+	pid_t found = 0;
 
 	if (proc == NULL)
 		return -errno;
-	*out = (struct rivals){0};
-	while ((e = readdir(proc)) != NULL) {
-		if (!isdigit((unsigned char)e->d_name[0]) ||
-		    !read_name(e->d_name, name, sizeof(name)))
-			continue;
-		if (strcmp(name, "conntrackd") == 0 && is_here(e->d_name))
-			out->conntrackd = (pid_t)strtol(e->d_name, NULL, 10);
-		out->ipvs_master |= is_sync_thread(name, "ipvs-m:", own_syncid);
-		out->ipvs_backup |= is_sync_thread(name, "ipvs-b:", own_syncid);
-	}
+	while (found == 0 && (e = readdir(proc)) != NULL)
+		if (isdigit((unsigned char)e->d_name[0]) &&
+		    read_name(e->d_name, name, sizeof(name)) && strcmp(name, "conntrackd") == 0 &&
+		    is_here(e->d_name))
+			found = (pid_t)strtol(e->d_name, NULL, 10);
 	(void)closedir(proc);
-	return 0;
+	return found;
 }
