@@ -61,6 +61,7 @@ struct ip_vs_conn {
 	struct timer_list timer;
 	unsigned long timeout;
 	u16 state;
+	struct ip_vs_conn *control;
 	u32 fwmark;
 	void *dest;
 	struct ip_vs_seq in_seq, out_seq;
@@ -190,22 +191,30 @@ static __always_inline u64 digest(struct ip_vs_conn *cp)
 	return d | 1ull << 63;
 }
 
+static __always_inline void tell_change(struct ip_vs_conn *cp)
+{
+	u64 key = (u64)cp, now = digest(cp), *was = bpf_map_lookup_elem(&last, &key);
+
+	if (was && *was == now)
+		return;
+	if (emit(cp, IPVS_BPF_CHANGE, 0))
+		__sync_fetch_and_add(&lost, 1);
+	else
+		bpf_map_update_elem(&last, &key, &now, BPF_ANY);
+}
+
+/* A template is put when it leads a new connection, and assured later, when that is established. */
 SEC("fentry/ip_vs_conn_put")
 int BPF_PROG(on_put, struct ip_vs_conn *cp)
 {
-	u64 key = (u64)cp, now, *was;
+	struct ip_vs_conn *control;
 
 	if (listening < 2 || cp->flags & F_ONE_PACKET || cp->ipvs->net->ns.inum != netns_inum)
 		return 0;
-	now = digest(cp);
-	was = bpf_map_lookup_elem(&last, &key);
-	if (was && *was == now)
-		return 0;
-	if (emit(cp, IPVS_BPF_CHANGE, 0)) {
-		__sync_fetch_and_add(&lost, 1);
-		return 0;
-	}
-	bpf_map_update_elem(&last, &key, &now, BPF_ANY);
+	tell_change(cp);
+	control = cp->control;
+	if (control)
+		tell_change(control);
 	return 0;
 }
 

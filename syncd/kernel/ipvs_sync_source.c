@@ -22,9 +22,10 @@
 
 /* A pass costs half a processor while it runs, and then nothing for nine times as long. */
 enum { REST = 9 };
-#define REST_MIN_US (5 * S_US)
-#define SLACK_US    (2 * S_US) /* timers are coarse, and a line waits in the pipe */
-#define LATELY_US   (2 * S_US) /* what was told so lately /proc does not know better */
+#define REST_MIN_US	 (5 * S_US)
+#define SERVERS_FRESH_US S_US
+#define SLACK_US	 (2 * S_US) /* timers are coarse, and a line waits in the pipe */
+#define LATELY_US	 (2 * S_US) /* what was told so lately /proc does not know better */
 
 struct ipvs_sync_source {
 	struct source base;
@@ -34,6 +35,7 @@ struct ipvs_sync_source {
 	struct ipvs_scan *scan;
 	struct ipvs_known *known;
 	struct ipvs_servers *servers;
+	uint64_t servers_us;		 /* when they were read */
 	int epoll_fd, timer_fd, more_fd; /* more_fd: an eventfd, readable while work is left */
 	enum source_listen listening;
 	bool dumping;	 /* asked for and not ended */
@@ -90,20 +92,41 @@ static void on_hint(void *ctx, const struct flow *f)
 	tell(s, FLOW_UPDATE, f);
 }
 
+static void refresh_servers(struct ipvs_sync_source *s, uint64_t now_us)
+{
+	struct ipvs_servers *servers = ipvs_servers_read();
+
+	s->servers_us = now_us;
+	if (!servers)
+		return;
+	ipvs_servers_free(s->servers);
+	s->servers = servers;
+}
+
+/* Whether the kernel finds a server for it now. */
+static bool has_server(struct ipvs_sync_source *s, const struct flow *f, uint64_t now_us)
+{
+	struct flow copy = *f;
+	uint32_t timeout_ms;
+
+	if (ipvs_servers_complete(s->servers, &copy, &timeout_ms))
+		return true;
+	if (now_us - s->servers_us < SERVERS_FRESH_US)
+		return false;
+	refresh_servers(s, now_us);
+	return ipvs_servers_complete(s->servers, &copy, &timeout_ms);
+}
+
 void ipvs_sync_source_on_done(void *source, enum sink_op op, const struct flow *f,
 			      uint32_t timeout_s, uint64_t now_us)
 {
 	struct ipvs_sync_source *s = source;
-	struct flow copy = *f;
 	uint64_t ends_us = now_us + (uint64_t)timeout_s * S_US + SLACK_US;
-	uint32_t timeout_ms;
 
 	if (op == SINK_DEL)
 		ipvs_known_del(s->known, &f->key);
 	else if (op == SINK_PUT || !ipvs_known_get(s->known, &f->key, NULL))
-		(void)ipvs_known_put(s->known, f,
-				     ipvs_servers_complete(s->servers, &copy, &timeout_ms), now_us,
-				     ends_us);
+		(void)ipvs_known_put(s->known, f, has_server(s, f, now_us), now_us, ends_us);
 	else
 		ipvs_known_seen(s->known, &f->key, ends_us);
 }
@@ -236,18 +259,13 @@ static void end_pass(struct ipvs_sync_source *s, int err)
 
 static void begin_pass(struct ipvs_sync_source *s)
 {
-	struct ipvs_servers *servers;
 	struct epoll_event e = {.events = EPOLLIN};
 	int err;
 
 	if (s->judging || ipvs_scan_running(s->scan) || (!s->dumping && !s->listening))
 		return;
 	ipvs_ct_hint_listen(&s->hint, s->listening == SOURCE_ALL);
-	servers = ipvs_servers_read();
-	if (servers) {
-		ipvs_servers_free(s->servers);
-		s->servers = servers;
-	}
+	refresh_servers(s, s->now_us);
 	s->stats.passes++;
 	s->pass_us = s->now_us;
 	s->handing = s->dumping;

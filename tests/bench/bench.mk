@@ -3,6 +3,7 @@
 # commit, to build/bench.jsonl. T=glob picks by NAME, QUICK=1 keeps all of them under three minutes.
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 BENCH_SH  := $(wildcard tests/bench/bench_*.sh)
+BENCH_IN  := $(B)/bench/ipvs_packets # run by bench_ipvs.sh in a guest
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/bench.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
@@ -10,5 +11,5 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/bench.o $(TEST_LIB) 
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
 
 .PHONY: bench
-bench: all $(BENCH_BIN)
-	@QUICK=$(QUICK) T='$(T)' tests/bench/run.sh $(BENCH_BIN) $(BENCH_SH)
+bench: all $(BENCH_BIN) $(BENCH_IN)
+	@B='$(B)' QUICK=$(QUICK) T='$(T)' tests/bench/run.sh $(BENCH_BIN) $(BENCH_SH)

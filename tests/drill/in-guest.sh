@@ -11,8 +11,8 @@ work=$(mktemp -d /tmp/drill.XXXXXX)
 unshare --mount --pid --fork --kill-child --mount-proc \
   tests/drill/one.sh "$name" "$work" "$work/result.json" &
 child=$!
-# Ends before the guest is ended, so that the logs come out; and on its last word, for kernels before
-# 6.3 never end a pid namespace in which a BPF trampoline's owner was killed with the first process.
+# Ends before the guest is ended, so that the logs come out; and on its last word, for a pid namespace in
+# which a BPF trampoline's owner was killed with the first process ends late, or never (docs/ipvs.md).
 end=$((SECONDS + DRILL_SECONDS - 20))
 while kill -0 $child 2>/dev/null && [ "$SECONDS" -lt $end ] && [ ! -s "$work/line" ]; do
   sleep 0.2

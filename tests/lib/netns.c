@@ -116,7 +116,7 @@ static int sysctl_open(const char *name, int flags)
 int netns_sysctl_set(const char *name, long value)
 {
 	char text[32];
-	int len = snprintf(text, sizeof(text), "%ld\n", value);
+	int len = snprintf(text, sizeof(text), "%ld", value); /* some take no newline */
 	int fd = sysctl_open(name, O_WRONLY);
 	int err = 0;
 

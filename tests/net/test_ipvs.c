@@ -25,6 +25,7 @@
 #include "syncd/kernel/ipvs_flow.h"
 #include "syncd/kernel/ipvs_genl.h"
 #include "syncd/kernel/ipvs_sync_sink.h"
+#include "tests/lib/guest.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/suite.h"
 
@@ -553,13 +554,19 @@ START_TEST(test_nothing_can_run)
 }
 END_TEST
 
-static int run_here(void)
+static int run_here(bool here)
 {
 	Suite *s = suite_create("ipvs");
 	TCase *t = tcase_create("sinks"), *edges = tcase_create("edges");
 
 	tcase_set_timeout(t, 120);
 	tcase_set_timeout(edges, 120);
+	suite_add_tcase(s, t);
+	suite_add_tcase(s, edges);
+	if (!here) {
+		tcase_add_test(t, test_nothing_can_run);
+		return suite_run(s);
+	}
 	tcase_add_test(t, test_sync_sink);
 	tcase_add_test(t, test_sync_sink_after_a_crash);
 	tcase_add_test(t, test_sync_sink_of_somebody_else);
@@ -571,70 +578,16 @@ static int run_here(void)
 	tcase_add_test(t, test_kernel_sync_after_a_crash);
 	if (btf_is_here())
 		tcase_add_test(edges, test_bpf);
-	suite_add_tcase(s, t);
-	suite_add_tcase(s, edges);
 	return suite_run(s);
-}
-
-static int run_nothing(void)
-{
-	Suite *s = suite_create("ipvs");
-	TCase *t = tcase_create("none");
-
-	tcase_add_test(t, test_nothing_can_run);
-	suite_add_tcase(s, t);
-	return suite_run(s);
-}
-
-/* Runs this program in a guest. Returns its status; 126: the guest is not in the cache. */
-static int run_in(const char *kind, bool patched, const char *self)
-{
-	const char *only = getenv("CK_RUN_CASE");
-	char modules[128], command[1024];
-	int status;
-
-	(void)snprintf(modules, sizeof(modules), "build/kpatch/%s/modules", kind);
-	(void)snprintf(
-		command, sizeof(command),
-		"tests/rig/guest -k %s -t 200 %s %s %s -- env IPVS_TEST_HERE=1 IPVS_FLOWS=%u "
-		"%s%s sh "
-		"-c 'modprobe -a ip_vs dummy && exec \"$0\"' %s",
-		kind, patched ? "-x" : "", patched ? modules : "",
-		/* A busy host keeps QEMU's timer from ticking in time. */
-		strncmp(kind, "qemu", 4) == 0 ? "-a no_timer_check" : "", flows(),
-		only ? "CK_RUN_CASE=" : "", only ? only : "", self);
-	if (patched && access(modules, R_OK) != 0) {
-		printf("SKIP: no patched ip_vs for the %s guest: make -C kpatch RIG=1\n", kind);
-		return 126;
-	}
-	printf("in the %s guest:\n", kind);
-	(void)fflush(stdout);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 125;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *kind;
-		bool patched;
-	} guests[] = {{"uml", false}, {"qemu", false}, {"custom", true}};
-	int ran = 0, failed = 0;
-	char *self = realpath(argv[0], NULL);
+	static const struct guest guests[] = {{"uml", false}, {"qemu", false}, {"custom", true}};
+	char setting[32];
 
 	(void)argc;
-	if (getenv("IPVS_TEST_HERE") || access("/proc/net/ip_vs", R_OK) == 0)
-		return run_here();
-	if (!self || geteuid() != 0)
-		return run_nothing();
-	for (size_t i = 0; i < sizeof(guests) / sizeof(guests[0]); i++) {
-		int rc = run_in(guests[i].kind, guests[i].patched, self);
-
-		ran += rc != 126;
-		failed += rc != 126 && rc != 0;
-	}
-	free(self);
-	if (ran == 0)
-		return run_nothing();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	(void)snprintf(setting, sizeof(setting), "IPVS_FLOWS=%u", flows());
+	return guest_run(argv[0], guests, sizeof(guests) / sizeof(guests[0]), "ip_vs dummy",
+			 setting, run_here);
 }

@@ -21,4 +21,9 @@ rig-qemu-kasan:
 check-rig: rig
 	@tests/run-checks.sh $(RIG)/test_contract.sh
 
+# Every kind of IPVS connection with every back end; check has those that take seconds.
+.PHONY: check-ipvs
+check-ipvs: all $(B)/tests/test_ipvs_kinds
+	@IPVS_KINDS=all tests/run-checks.sh $(B)/tests/test_ipvs_kinds
+
 -include kpatch/kpatch.mk
