@@ -50,21 +50,44 @@ virtual_server() {
   echo "}"
 }
 
-# Each node's own order of servers, so that luck cannot pass for sync.
+# Each node's own order of servers, so that luck cannot pass for sync. Those of the group `shop` are
+# the same ones at their second addresses.
 site_keepalived() {
   [ -z "$SAMPLE" ] || return 0 # it has its own
-  local n=${NODE_NUMBER[$1]} i four=() six=() kind
-  for i in 0 1 2; do
-    four+=("10.0.0.1$(((i + n) % 3 + 1))")
-    six+=("fd00:b::1$(((i + n) % 3 + 1))")
+  local n=${NODE_NUMBER[$1]} i tens group kind four six
+  for group in "${SITE_GROUPS[@]}"; do
+    tens=1 four=() six=()
+    [ "$group" = web ] || tens=2
+    for i in 0 1 2; do
+      four+=("10.0.0.$tens$(((i + n) % 3 + 1))")
+      six+=("fd00:b::$tens$(((i + n) % 3 + 1))")
+    done
+    for kind in "${VIRTUAL[@]}"; do
+      case $kind in
+        tcp4) virtual_server "${FRONT4[$group]}" TCP "${four[@]}" ;;
+        tcp6) virtual_server "${FRONT6[$group]}" TCP "${six[@]}" ;;
+        udp4) virtual_server "${FRONT4[$group]}" UDP "${four[@]}" ;;
+      esac
+    done
   done
-  for kind in "${VIRTUAL[@]}"; do
-    case $kind in
-      tcp4) virtual_server "${FRONT4[web]}" TCP "${four[@]}" ;;
-      tcp6) virtual_server "${FRONT6[web]}" TCP "${six[@]}" ;;
-      udp4) virtual_server "${FRONT4[web]}" UDP "${four[@]}" ;;
-    esac
-  done
+}
+
+# server_dies N: loss of power; clients that are on it are lost with it.
+server_dies() {
+  say 5 doom "$1"
+  ip -n sw link set "rs$1" down
+}
+
+# server_is_out NODE ADDRESS: keepalived's checker has taken it out of every TCP service.
+server_is_out() {
+  ! in_box "$1" ipvsadm -Ln -t "${FRONT4[web]}:80" | grep -qF "$2:"
+}
+
+# services_lost NODE COMMAND: somebody takes services away by ipvsadm COMMAND, and puts them back.
+services_lost() {
+  in_box "$1" sh -c "ipvsadm -Sn >/run/services && ipvsadm $2 && ipvsadm -Sn >/run/left &&
+    sleep 0.3 && grep -vxFf /run/left /run/services | ipvsadm -R" ||
+    die "the services of $1 cannot be put back"
 }
 
 # DR and TUN: servers hold the virtual addresses without answering for them. Call after site_up.

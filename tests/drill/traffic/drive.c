@@ -6,6 +6,7 @@
  *   settle MS         waits until every living flow completed an exchange begun from now on
  *   fault [NS]        something breaks now, or did at NS; answers the time (CLOCK_MONOTONIC)
  *   healed [NS]       it is whole again (since NS)
+ *   doom N            server N dies: what becomes of its flows is not judged
  *   hang MS           how long a flow may make no progress
  *   demand excess_ms=X | newborn_ms=X | apart_moved=N
  *   report OUT META PROBLEMS   writes OUT; META and PROBLEMS are files
@@ -208,6 +209,8 @@ static void obey(struct drive *d, char *line)
 		rc = do_flows(d, args);
 	else if (strcmp(line, "healed") == 0)
 		fleet_healed(&d->fleet, strtoull(args, NULL, 10));
+	else if (strcmp(line, "doom") == 0)
+		fleet_doom(&d->fleet, (unsigned)strtoul(args, NULL, 10));
 	else if (strcmp(line, "hang") == 0)
 		d->fleet.env.hang_ns = strtoull(args, NULL, 10) * MS;
 	else if (strcmp(line, "demand") == 0)

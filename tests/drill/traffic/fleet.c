@@ -86,6 +86,16 @@ void fleet_healed(struct fleet *fleet, uint64_t at_ns)
 	fleet->outages[fleet->n_outages - 1].end_ns = fleet->env.healed_ns;
 }
 
+void fleet_doom(struct fleet *fleet, unsigned server)
+{
+	fleet->doomed |= 1ull << (server & 63);
+}
+
+bool fleet_is_doomed(const struct fleet *fleet, const struct flow *flow)
+{
+	return flow->greeted && flow->server < 64 && fleet->doomed >> flow->server & 1;
+}
+
 void fleet_settle(struct fleet *fleet, uint64_t limit_ns)
 {
 	size_t idle = 0;
@@ -107,6 +117,8 @@ size_t fleet_unsettled(const struct fleet *fleet)
 	for (size_t i = 0; i < fleet->n_flows; i++) {
 		const struct flow *flow = fleet->flows[i];
 
+		if (fleet_is_doomed(fleet, flow))
+			continue;
 		if (flow->state == FLOW_DEAD || flow->state == FLOW_PARKED ||
 		    flow->group->kind == FLOW_CHURN)
 			continue;

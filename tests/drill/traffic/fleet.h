@@ -24,6 +24,7 @@ struct fleet {
 	size_t n_outages;
 	uint64_t settle_from_ns; /* 0: nobody waits */
 	uint64_t settle_limit_ns;
+	uint64_t doomed;	/* servers, by number, whose flows are lost with them */
 	uint64_t open_until_ns; /* when the flows asked for so far will have been opened */
 	char entered[64];	/* the namespace this process is in */
 };
@@ -39,6 +40,10 @@ uint64_t fleet_fault(struct fleet *fleet, uint64_t at_ns);
 
 /* What broke last is whole again since at_ns (0: now). */
 void fleet_healed(struct fleet *fleet, uint64_t at_ns);
+
+/* A server dies: its flows are nobody's fault from now on. server: below 64. */
+void fleet_doom(struct fleet *fleet, unsigned server);
+bool fleet_is_doomed(const struct fleet *fleet, const struct flow *flow);
 
 /* From now on waits for every living flow to complete an exchange not yet begun. */
 void fleet_settle(struct fleet *fleet, uint64_t limit_ns);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct tally {
-	size_t flows, ends[FLOW_ENDS];
+	size_t flows, ends[FLOW_ENDS], doomed;
 	double *stalls; /* ms, of those whose exchange met an outage and survived */
 	size_t n_stalls;
 };
@@ -51,6 +51,10 @@ static void tally_make(const struct fleet *fleet, flow_filter filter, const void
 
 		if (!filter(flow, arg))
 			continue;
+		if (fleet_is_doomed(fleet, flow)) {
+			tally->doomed++;
+			continue;
+		}
 		tally->flows++;
 		tally->ends[flow->end]++;
 		if (flow->end == FLOW_LIVES && met_outage(fleet, flow) && tally->stalls)
@@ -232,7 +236,7 @@ enum report_verdict report_write(const struct fleet *fleet, const struct report_
 	write_stall(out, "stall_ms", &fast);
 	fputc(',', out);
 	write_stall(out, "control_stall_ms", &plain);
-	fprintf(out, ",\"control\":{");
+	fprintf(out, ",\"doomed\":%zu,\"control\":{", synced.doomed + control.doomed);
 	write_ends(out, &control);
 	fputc('}', out);
 	apart = write_udp_born_apart(fleet, out);
