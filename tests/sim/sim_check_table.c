@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/flow_codec.h"
 #include "tests/sim/sim_check_priv.h"
 
 void pending_clear(struct node_view *v)
@@ -62,6 +63,24 @@ static void check_order(struct sim_check *c, const struct sim_node *n, uint16_t 
 	v->applied[from - 1].counter = counter;
 }
 
+/* What another active says is there is no longer what this one said is gone: a killed standby's
+ * kernel keeps what ended meanwhile, and a takeover by it takes that for living. */
+static void told_anew(struct sim_check *c, const struct sim_node *n, uint32_t group,
+		      const uint8_t *payload, size_t len)
+{
+	struct stream_book *own = check_stream(c, sim_node_id(n), sim_node_session(n));
+	struct sim_map *gone = own ? own->group[group - 1].gone : NULL;
+	enum data_piece piece;
+	struct data_iter it;
+	const uint8_t *key;
+	size_t key_len;
+
+	data_iter_init(&it, payload, len);
+	while (gone && (piece = data_iter_next(&it)) != DATA_END)
+		if (piece == DATA_PUT && !flow_key_slice(it.bytes, it.len, &key, &key_len))
+			(void)sim_map_del(gone, key, key_len);
+}
+
 void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from, uint64_t session,
 			  uint64_t counter, const uint8_t *payload, size_t len)
 {
@@ -88,6 +107,7 @@ void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from
 	vg->session = session;
 	vg->counter = counter;
 	pending_add(v, s, payload, len);
+	told_anew(c, n, s->group, payload, len);
 }
 
 static void model_restart(struct sim_check *c, struct view_group *vg, const struct table *t)
