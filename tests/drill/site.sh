@@ -31,6 +31,7 @@ declare -A OWNER     # of each address that a balancer added after its start
 declare -A OWNED_NS  # since when
 declare -A LOST_NS   # when its owner gave it up
 declare -A GONE_NS   # since when nobody had it before its owner got it
+SYNC_LINKS=1         # 2: a second sync link, with a switch of its own; 10.9.10.N
 WATCH=               # fd of the fifo that the address watchers write to
 
 # A box runs a command: in_box NODE COMMAND...
@@ -79,6 +80,10 @@ switches_up() {
     echo "link set fcore up"
     echo "link set bcore up"
     echo "link set sync up"
+    if [ "$SYNC_LINKS" = 2 ]; then
+      echo "link add sync2 type bridge mcast_snooping 0"
+      echo "link set sync2 up"
+    fi
   } | ip -n sw -batch - || die "cannot build the switches"
 }
 
@@ -168,6 +173,7 @@ box_plug() {
       echo "route add fd00:77::1${server#rs} via fd00:b::1${server#rs}"
     done
   } | ip -n "$node" -batch - || die "cannot plug $node"
+  [ "$SYNC_LINKS" = 1 ] || box_plug_second "$node"
   # A new active node has to find its neighbours; an answer that comes before the kernel is at home
   # at a new IPv6 address is lost, and by default asked for again after a second only.
   ip netns exec "$node" sysctl -q -w net.ipv6.neigh.front.retrans_time_ms=100 \
@@ -177,6 +183,17 @@ link set $l-front master f$l up
 link set $l-back master b$l up
 link set $l-sync master sync up
 END
+}
+
+box_plug_second() {
+  local node=$1 n=${NODE_NUMBER[$1]} l
+  l=$(letter "$node")
+  ip -n "$node" -batch - <<END || die "cannot plug $node"
+link add sync2 address 02:00:00:00:04:0$n type veth peer name $l-sync2 netns sw
+addr add 10.9.10.$n/24 dev sync2
+link set sync2 up
+END
+  ip -n sw link set "$l-sync2" master sync2 up
 }
 
 # A scenario may define this anew: NODE's own settings.
@@ -209,6 +226,7 @@ box_up() {
 power_off() {
   local node=$1 l
   l=$(letter "$node")
+  [ "$SYNC_LINKS" = 1 ] || ip -n sw link set "$l-sync2" down
   ip -n sw -batch - <<END
 link set $l-sync down
 link set $l-front down
@@ -224,6 +242,7 @@ END
 box_unplug() {
   local l
   l=$(letter "$1")
+  [ "$SYNC_LINKS" = 1 ] || ip -n sw link del "$l-sync2"
   ip -n sw -batch - <<END
 link del $l-sync
 link del $l-front
@@ -237,7 +256,7 @@ power_on() {
   box_up "$1"
 }
 
-# cable NODE front|back|sync up|down: at the switch, so that the node sees its carrier go.
+# cable NODE front|back|sync|sync2 up|down: at the switch, so that the node sees its carrier go.
 cable() {
   ip -n sw link set "$(letter "$1")-$2" "$3"
 }
@@ -268,6 +287,18 @@ table inet loss {
   chain sync {
     type filter hook prerouting priority -400; policy accept;
     iifname "sync" numgen random mod 100 < $2 drop
+  }
+}
+END
+}
+
+# lossy_bursts NODE: of each 500 datagrams that come over the sync link, 100 in a row are lost.
+lossy_bursts() {
+  ip netns exec "$1" nft -f - <<END || die "$1 refuses the rules"
+table inet loss {
+  chain sync {
+    type filter hook prerouting priority -400; policy accept;
+    iifname "sync" numgen inc mod 500 < 100 drop
   }
 }
 END

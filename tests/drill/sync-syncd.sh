@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2016,SC2004
 # sync-syncd.sh: syncd on each balancer. Interface: see sync-none.sh. Sourced by one.sh.
 
-SYNC_CAN=(stop kill pause handover gate verify journal guard)
+SYNC_CAN=(stop kill pause handover gate verify journal guard links unicast)
 SYNC_CONF='conntrack { protocols = { tcp, udp } }' # more lines for syncd.conf
 SYNC_GROUP= # more options of each group
 declare -A GROUP_ID=([web]=1 [shop]=2)
@@ -22,7 +22,9 @@ sync_configure() {
   fi
   {
     echo "node $node { id = $n }"
-    echo "link sync0 { interface = \"sync\" }"
+    echo "link sync0 { interface = \"sync\" ${SYNC_PEERS:+peers = { $SYNC_PEERS \}} }"
+    [ "$SYNC_LINKS" = 1 ] ||
+      printf '%s\n' 'link sync1 { interface = "sync2" }' "sync { mode = ${SYNC_MODE:-duplicate} }"
     echo "key 1 { file = \"$WORK/1.key\" }"
     for group in "${SITE_GROUPS[@]}"; do
       echo "group $group { id = ${GROUP_ID[$group]}" \
