@@ -18,9 +18,10 @@ enum {
 	ENCODER_VERSION = 1,
 	FAULTS_MAX = 4,
 	MEMBERS_MAX = 128,
-	CLOSED_SLOTS = 1 << 16, /* of the memory of ended flows, 512 KiB a group */
-	OFFER_OVERHEAD = 64,	/* of an offer without its flows, at most */
-	MEETING_SLICES = 16,	/* a turn, of what two actives offer each other */
+	CLOSED_BUCKETS = 1 << 13, /* of the memory of ended flows, 512 KiB a group */
+	CLOSED_A_BUCKET = 8,
+	OFFER_OVERHEAD = 64, /* of an offer without its flows, at most */
+	MEETING_SLICES = 16, /* a turn, of what two actives offer each other */
 };
 
 #define HELD_DESTROY_US (2 * S_US)
@@ -102,13 +103,13 @@ struct group {
 	/* either */
 	struct sweep once; /* SINK_LIBERAL on leaving active, SINK_EXPIRY on becoming it */
 	struct timed_list held, retry;
-	uint64_t refused_since_sync; /* by the table: the next equal check knows */
-	uint64_t refused_by_kernel;  /* beyond what retry holds: for a reconcile to find */
-	bool kernel_full;	     /* and not yet taken all again */
-	uint64_t split_us;	     /* two actives seen at; 0: none */
-	uint64_t heal_until_us;	     /* after losing a split: own flows are offered */
-	uint64_t *closed;	     /* split.c's memory of what ended */
-	uint64_t own_term;	     /* that this node took last; 0: none */
+	uint64_t refused_since_sync;	     /* by the table: the next equal check knows */
+	uint64_t refused_by_kernel;	     /* beyond what retry holds: for a reconcile to find */
+	bool kernel_full;		     /* and not yet taken all again */
+	uint64_t split_us;		     /* two actives seen at; 0: none */
+	uint64_t heal_until_us;		     /* after losing a split: own flows are offered */
+	uint64_t (*closed)[CLOSED_A_BUCKET]; /* split.c: what ended */
+	uint64_t own_term;		     /* that this node took last; 0: none */
 	uint64_t kept_flows;
 	struct warm_group kept; /* whose table this is, until a role is restored; id 0: none */
 	bool kernel_right;	/* active: also the first dump of this term deletes what it lacks */

@@ -58,33 +58,37 @@ void split_lost(struct engine *e, struct group *g)
 }
 
 /*
- * Flows that ended lately, by position, so that an offer does not bring them back: a cache, in
- * which a later one takes the place of an earlier of the same slot. Without memory for it nothing
- * is refused.
+ * Flows that ended lately, by position, so that an offer does not bring them back: a cache of
+ * buckets, each with its latest first. Without memory for it nothing is refused.
  */
-static uint64_t *closed_slot(struct engine *e, struct group *g, const uint8_t *key, size_t len,
-			     uint64_t *hash)
+static uint64_t *closed_bucket(struct engine *e, struct group *g, const uint8_t *key, size_t len,
+			       uint64_t *hash)
 {
 	*hash = digest_position(&e->digest_key, key, len);
 	if (!g->closed)
-		g->closed = calloc(CLOSED_SLOTS, sizeof(*g->closed));
-	return g->closed ? &g->closed[*hash % CLOSED_SLOTS] : NULL;
+		g->closed = calloc(CLOSED_BUCKETS, sizeof(*g->closed));
+	return g->closed ? g->closed[*hash % CLOSED_BUCKETS] : NULL;
 }
 
 void split_note_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len)
 {
-	uint64_t hash, *slot = closed_slot(e, g, key, len, &hash);
+	uint64_t hash, *bucket = closed_bucket(e, g, key, len, &hash);
 
-	if (slot)
-		*slot = hash;
+	if (!bucket)
+		return;
+	memmove(bucket + 1, bucket, (CLOSED_A_BUCKET - 1) * sizeof(*bucket));
+	bucket[0] = hash;
 }
 
 bool split_was_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len)
 {
 	uint64_t hash;
-	const uint64_t *slot = closed_slot(e, g, key, len, &hash);
+	const uint64_t *bucket = closed_bucket(e, g, key, len, &hash);
 
-	return slot && *slot == hash;
+	for (int i = 0; bucket && i < CLOSED_A_BUCKET; i++)
+		if (bucket[i] == hash)
+			return true;
+	return false;
 }
 
 struct own_flows {
