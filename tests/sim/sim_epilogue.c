@@ -115,6 +115,12 @@ static void divergence(struct sim_world *w)
 			 sent);
 }
 
+/* One that gave way in a split keeps its own flows, and offers them, for so long. */
+static void forget_splits(struct sim_world *w)
+{
+	sim_world_pass(w, ENGINE_HEAL_US);
+}
+
 /* What has happened to connections so far, by clients and by time. */
 static uint64_t happened(struct sim_world *w)
 {
@@ -132,13 +138,16 @@ static uint64_t happened(struct sim_world *w)
 static void restarted(struct sim_world *w)
 {
 	const struct sim_check_totals *now = sim_check_totals(w->check);
-	struct sim_check_totals before = *now;
+	struct sim_check_totals before;
 	unsigned n = sim_world_other(w, w->nodes);
 	bool spoilt = sim_rng_chance(&w->rng, 200);
-	uint64_t changes = happened(w), sent;
+	uint64_t changes, sent;
 
 	if (n == w->nodes)
 		return;
+	forget_splits(w);
+	before = *now;
+	changes = happened(w);
 	sim_trace(w, "---- epilogue: n%u is restarted in order%s", n + 1,
 		  spoilt ? ", and finds damage" : "");
 	sim_world_stop(w, n, SIM_STOP, true);
@@ -171,8 +180,7 @@ static void missed_some(struct sim_world *w)
 	if (n == w->nodes)
 		return;
 	sim_trace(w, "---- epilogue: n%u misses some changes", n + 1);
-	/* One that gave way in a split keeps its own flows, and offers them, for so long. */
-	sim_world_pass(w, ENGINE_HEAL_US);
+	forget_splits(w);
 	for (unsigned i = 0; i < w->nodes; i++)
 		if (i != n) {
 			sim_net_cut(w->net, i, n);
