@@ -43,6 +43,8 @@ void sim_check_on_start(struct sim_check *c, struct sim_node *n);
 void sim_check_on_send(struct sim_check *c, struct sim_node *n, const uint8_t *dgram, size_t len);
 void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from, uint64_t session,
 			  uint64_t counter, const uint8_t *payload, size_t len);
+void sim_check_on_told(struct sim_check *c, const struct sim_node *n, const uint8_t *payload,
+		       size_t len); /* by a predecessor, late */
 void sim_check_after(struct sim_check *c, struct sim_node *n);
 
 /* Somebody has had his hands in this standby's table: what it says of itself is not held against it

@@ -64,17 +64,22 @@ static void check_order(struct sim_check *c, const struct sim_node *n, uint16_t 
 }
 
 /* What another active says is there is no longer what this one said is gone: a killed standby's
- * kernel keeps what ended meanwhile, and a takeover by it takes that for living. */
-static void told_anew(struct sim_check *c, const struct sim_node *n, uint32_t group,
-		      const uint8_t *payload, size_t len)
+ * kernel keeps what ended meanwhile, and a takeover by it takes that for living; of two actives,
+ * one serves what the other offered, and hears nothing of its end there. */
+void sim_check_on_told(struct sim_check *c, const struct sim_node *n, const uint8_t *payload,
+		       size_t len)
 {
 	struct stream_book *own = check_stream(c, sim_node_id(n), sim_node_session(n));
-	struct sim_map *gone = own ? own->group[group - 1].gone : NULL;
+	struct sim_map *gone;
 	enum data_piece piece;
+	struct data_info d;
 	struct data_iter it;
 	const uint8_t *key;
 	size_t key_len;
 
+	if (!own || data_read(payload, len, &d))
+		return;
+	gone = own->group[d.group - 1].gone;
 	data_iter_init(&it, payload, len);
 	while (gone && (piece = data_iter_next(&it)) != DATA_END)
 		if (piece == DATA_PUT && !flow_key_slice(it.bytes, it.len, &key, &key_len))
@@ -107,7 +112,7 @@ void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from
 	vg->session = session;
 	vg->counter = counter;
 	pending_add(v, s, payload, len);
-	told_anew(c, n, s->group, payload, len);
+	sim_check_on_told(c, n, payload, len);
 }
 
 static void model_restart(struct sim_check *c, struct view_group *vg, const struct table *t)

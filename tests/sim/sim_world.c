@@ -125,6 +125,8 @@ static void on_record(void *ctx, struct sim_node *n, enum engine_record what, ui
 		trace_data(w, n, what, from, counter, bytes, len);
 	if (what == RECORD_APPLIED || what == RECORD_KEPT)
 		sim_check_on_applied(w->check, n, from, session, counter, bytes, len);
+	if (what == RECORD_TAIL)
+		sim_check_on_told(w->check, n, bytes, len);
 }
 
 static void on_state(void *ctx, struct sim_node *n, uint32_t group, enum node_state from,
