@@ -61,7 +61,8 @@ struct daemon_group {
 	const struct config_group *cfg;
 	struct ready_gate gate;
 	int track; /* value that the track file has; -1: not yet written */
-	bool guarded;
+	enum guard_level guarded;
+	uint64_t guarded_since_us;
 };
 
 struct daemon {

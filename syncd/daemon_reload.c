@@ -75,9 +75,9 @@ static void take_group(struct daemon *d, size_t i, const struct config_group *wa
 {
 	struct config_group *now = &d->cfg->group[i];
 
-	if (d->group[i].guarded) {
-		(void)guard_lower(d->guard, now);
-		d->group[i].guarded = false;
+	if (d->group[i].guarded != GUARD_DOWN) {
+		(void)guard_set(d->guard, now, GUARD_DOWN);
+		d->group[i].guarded = GUARD_DOWN;
 	}
 	now->guard = wanted->guard;
 	now->servers = wanted->servers;

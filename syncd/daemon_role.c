@@ -13,6 +13,9 @@
 #include "syncd/daemon_journal.h"
 #include "syncd/role/track_file.h"
 
+/* The longest that UDP without an entry is kept away for a commit. */
+enum { COMMIT_MAX_US = 5 * S_US };
+
 extern char **environ;
 
 static const char *group_name(const struct daemon *d, uint32_t id)
@@ -64,22 +67,40 @@ void daemon_on_alarm(void *ctx, uint32_t group, const char *what)
 	run_hook(d->cfg->hooks.alarm, name, "alarm", what);
 }
 
-/* While active and not yet whole: strays are dropped, so that no client is reset for our delay. */
-static void update_guard(struct daemon *d, struct daemon_group *g,
-			 const struct engine_group_status *st)
+/*
+ * While active and not yet whole strays are dropped, so that no client is reset for our delay. UDP
+ * that has no entry waits only until the kernel has all: what it takes for a new flow may get
+ * another server. A kernel that takes longer than a commit may must not keep new flows away.
+ */
+static enum guard_level wanted_guard(const struct daemon *d, const struct daemon_group *g,
+				     const struct engine_group_status *st, uint64_t now_us)
 {
-	bool want = d->guard && g->cfg->guard && st->role == ROLE_ACTIVE && !st->whole;
+	if (!d->guard || !g->cfg->guard || st->role != ROLE_ACTIVE || st->whole)
+		return GUARD_DOWN;
+	if (st->complete)
+		return GUARD_STRAYS;
+	return g->guarded == GUARD_DOWN || now_us < g->guarded_since_us + COMMIT_MAX_US
+		       ? GUARD_ALL
+		       : GUARD_STRAYS;
+}
+
+static void update_guard(struct daemon *d, struct daemon_group *g,
+			 const struct engine_group_status *st, uint64_t now_us)
+{
+	const enum guard_level want = wanted_guard(d, g, st, now_us);
 	int err;
 
 	if (want == g->guarded)
 		return;
-	err = want ? guard_raise(d->guard, g->cfg) : guard_lower(d->guard, g->cfg);
+	err = guard_set(d->guard, g->cfg, want);
 	if (err && err != -ENODATA)
 		log_error("group %s: guard: %s %s", g->cfg->name, strerror(-err),
 			  guard_error(d->guard));
-	else if (!err)
+	else if (!err && (want == GUARD_DOWN || g->guarded == GUARD_DOWN))
 		log_notice("group %s: the guard is %s", g->cfg->name,
 			   want ? "up: not all flows are in the kernel" : "down");
+	if (g->guarded == GUARD_DOWN)
+		g->guarded_since_us = now_us;
 	g->guarded = want;
 }
 
@@ -115,7 +136,7 @@ void daemon_update_ready(struct daemon *d)
 
 	for (size_t i = 0; i < d->cfg->groups; i++) {
 		(void)engine_group_status(d->engine, i, &st);
-		update_guard(d, &d->group[i], &st);
+		update_guard(d, &d->group[i], &st, now_us);
 		update_track(d, &d->group[i], &st, now_us);
 	}
 }

@@ -19,6 +19,7 @@ struct guard {
 	char table[TABLE_NAME_MAX];
 	size_t raised;
 	uint32_t group[GROUPS_MAX];
+	enum guard_level level[GROUPS_MAX];
 	char error[ERROR_TEXT_MAX];
 };
 
@@ -131,18 +132,21 @@ static void print_ports(const struct config_ranges *r, FILE *to)
 
 /*
  * A stray is either invalid (tcp_loose = 0; SCTP beyond its INIT) or, where conntrack picks up
- * connections in the middle, a "new" one that does not begin with a SYN.
+ * connections in the middle, a "new" one that does not begin with a SYN. The last one is of
+ * GUARD_ALL alone.
  */
 static void print_strays(const struct config_prefixes *p, const struct config_ranges *ports,
-			 const char *dir, FILE *to)
+			 const char *dir, enum guard_level level, FILE *to)
 {
 	static const char *const stray[] = {
 		"meta l4proto tcp ct state new tcp flags & (syn | ack) != syn",
 		"meta l4proto { tcp, sctp } ct state invalid",
+		"meta l4proto udp ct state new",
 	};
+	const size_t kinds = level == GUARD_ALL ? 3 : 2;
 
 	for (size_t f = 0; f < 2; f++)
-		for (size_t s = 0; s < 2; s++) {
+		for (size_t s = 0; s < kinds; s++) {
 			char *text = NULL;
 			size_t len;
 			FILE *line = open_memstream(&text, &len);
@@ -160,7 +164,8 @@ static void print_strays(const struct config_prefixes *p, const struct config_ra
 		}
 }
 
-void guard_print(const char *table, const struct config_group *group, FILE *to)
+void guard_print(const char *table, const struct config_group *group, enum guard_level level,
+		 FILE *to)
 {
 	static const struct config_ranges any_port;
 
@@ -171,8 +176,9 @@ void guard_print(const char *table, const struct config_group *group, FILE *to)
 		      "table inet %s {\n  chain group%u {\n"
 		      "    type filter hook prerouting priority mangle; policy accept;\n",
 		      table, table, group->id, table, group->id, table, group->id);
-	print_strays(&group->match, &group->ports, "daddr", to);
-	print_strays(&group->servers, &any_port, "saddr", to);
+	print_strays(&group->match, &group->ports, "daddr", level, to);
+	print_strays(&group->match, &group->ports, "saddr", level, to);
+	print_strays(&group->servers, &any_port, "saddr", level, to);
 	(void)fputs("  }\n}\n", to);
 }
 
@@ -185,8 +191,9 @@ static size_t find(const struct guard *g, uint32_t group)
 	return i;
 }
 
-int guard_raise(struct guard *g, const struct config_group *group)
+static int raise_group(struct guard *g, const struct config_group *group, enum guard_level level)
 {
+	const size_t i = find(g, group->id);
 	char *text = NULL;
 	size_t len;
 	FILE *f;
@@ -194,20 +201,23 @@ int guard_raise(struct guard *g, const struct config_group *group)
 
 	if (group->match.n + group->servers.n == 0)
 		return -ENODATA;
-	if (find(g, group->id) < g->raised)
+	if (i < g->raised && g->level[i] == level)
 		return 0;
 	f = open_memstream(&text, &len);
 	if (f == NULL)
 		return -ENOMEM;
-	guard_print(g->table, group, f);
+	guard_print(g->table, group, level, f);
 	rc = fclose(f) == 0 ? run(g, text) : -ENOMEM;
 	free(text);
-	if (rc == 0)
-		g->group[g->raised++] = group->id;
-	return rc;
+	if (rc != 0)
+		return rc;
+	g->group[i] = group->id;
+	g->level[i] = level;
+	g->raised += i == g->raised;
+	return 0;
 }
 
-int guard_lower(struct guard *g, const struct config_group *group)
+static int lower_group(struct guard *g, const struct config_group *group)
 {
 	char text[TABLE_NAME_MAX + 64];
 	const size_t i = find(g, group->id);
@@ -222,7 +232,15 @@ int guard_lower(struct guard *g, const struct config_group *group)
 			       group->id);
 		rc = run(g, text);
 	}
-	if (rc == 0)
-		g->group[i] = g->group[--g->raised];
-	return rc;
+	if (rc != 0)
+		return rc;
+	g->raised--;
+	g->group[i] = g->group[g->raised];
+	g->level[i] = g->level[g->raised];
+	return 0;
+}
+
+int guard_set(struct guard *g, const struct config_group *group, enum guard_level level)
+{
+	return level == GUARD_DOWN ? lower_group(g, group) : raise_group(g, group, level);
 }

@@ -136,8 +136,8 @@ static void strays_wait(const char *host, long loose)
 	ck_assert_int_eq(netns_sysctl_set("net/netfilter/nf_conntrack_tcp_loose", loose), 0);
 	listening = listener(host);
 	a = connection(listening, host, &a_end);
-	ck_assert_int_eq(guard_raise(guard, &config->group[0]), 0);
-	ck_assert_int_eq(guard_raise(guard, &config->group[0]), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_STRAYS), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_STRAYS), 0);
 	ck_assert_int_eq(write(a, "early", 5), 5);
 	ck_assert_msg(netns_wait_for(has_dropped, NULL, 5000), "nothing was dropped");
 	ck_assert(!readable(a_end, 0));
@@ -145,8 +145,8 @@ static void strays_wait(const char *host, long loose)
 	b = connection(listening, host, &b_end);
 	ck_assert_int_eq(write(b, "new", 3), 3);
 	ck_assert(readable(b_end, 5000));
-	ck_assert_int_eq(guard_lower(guard, &config->group[0]), 0);
-	ck_assert_int_eq(guard_lower(guard, &config->group[0]), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_DOWN), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_DOWN), 0);
 	ck_assert(!table_is_there());
 	ck_assert_msg(readable(a_end, 10000), "the retransmission did not arrive");
 	ck_assert_int_eq(read(a_end, buf, sizeof(buf)), 5);
@@ -179,6 +179,33 @@ START_TEST(test_real_server)
 }
 END_TEST
 
+/* A datagram without an entry waits for the commit's end, and only for that. */
+START_TEST(test_udp)
+{
+	struct sockaddr_storage a;
+	const socklen_t len = address(&a, "203.0.113.10");
+	char buf[8];
+	int server, client;
+
+	configure("group g { id = 1 match = { 203.0.113.10 } ports = { 80 } }\n");
+	server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(server, (struct sockaddr *)&a, len), 0);
+	ck_assert_int_eq(netns_switch(client_ns), 0);
+	client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(netns_switch(balancer_ns), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_ALL), 0);
+	ck_assert_int_eq(sendto(client, "early", 5, 0, (struct sockaddr *)&a, len), 5);
+	ck_assert_msg(netns_wait_for(has_dropped, NULL, 5000), "nothing was dropped");
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_STRAYS), 0);
+	ck_assert(table_is_there());
+	ck_assert_int_eq(sendto(client, "now", 3, 0, (struct sockaddr *)&a, len), 3);
+	ck_assert(readable(server, 5000));
+	ck_assert_int_eq(read(server, buf, sizeof(buf)), 3);
+	close(client);
+	close(server);
+}
+END_TEST
+
 START_TEST(test_others_pass)
 {
 	int listening, a, a_end;
@@ -186,7 +213,7 @@ START_TEST(test_others_pass)
 	configure("group g { id = 1 match = { 203.0.113.10 } ports = { 81 } }\n");
 	listening = listener("203.0.113.10");
 	a = connection(listening, "203.0.113.10", &a_end);
-	ck_assert_int_eq(guard_raise(guard, &config->group[0]), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_STRAYS), 0);
 	ck_assert_int_eq(write(a, "x", 1), 1);
 	ck_assert(readable(a_end, 5000));
 	close(a);
@@ -199,14 +226,14 @@ START_TEST(test_two_groups)
 {
 	configure("group g { id = 1 match = { 203.0.113.10 } }\n"
 		  "group h { id = 2 match = { 203.0.113.11 } }\ngroup rest { id = 3 }\n");
-	ck_assert_int_eq(guard_raise(guard, &config->group[0]), 0);
-	ck_assert_int_eq(guard_raise(guard, &config->group[1]), 0);
-	ck_assert_int_eq(guard_raise(guard, &config->group[2]), -ENODATA);
-	ck_assert_int_eq(guard_lower(guard, &config->group[0]), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_STRAYS), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[1], GUARD_STRAYS), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[2], GUARD_STRAYS), -ENODATA);
+	ck_assert_int_eq(guard_set(guard, &config->group[0], GUARD_DOWN), 0);
 	ck_assert_int_eq(
 		netns_sh("nft list chain inet syncd_guard_t group2 | grep -q 203.0.113.11"), 0);
 	ck_assert_int_ne(netns_sh("nft list chain inet syncd_guard_t group1 2>/dev/null"), 0);
-	ck_assert_int_eq(guard_lower(guard, &config->group[1]), 0);
+	ck_assert_int_eq(guard_set(guard, &config->group[1], GUARD_DOWN), 0);
 	ck_assert(!table_is_there());
 }
 END_TEST
@@ -220,7 +247,7 @@ START_TEST(test_left_behind)
 	configure("group g { id = 1 match = { 203.0.113.10 } }\n");
 	child = fork();
 	if (child == 0)
-		_exit(guard_raise(guard, &config->group[0]) == 0 ? 0 : 1);
+		_exit(guard_set(guard, &config->group[0], GUARD_STRAYS) == 0 ? 0 : 1);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
 	ck_assert(table_is_there());
@@ -245,6 +272,7 @@ int main(void)
 	tcase_add_loop_test(t, test_virtual_address, 0, 2);
 	tcase_add_loop_test(t, test_virtual_address_6, 0, 2);
 	tcase_add_loop_test(t, test_real_server, 0, 2);
+	tcase_add_test(t, test_udp);
 	tcase_add_test(t, test_others_pass);
 	tcase_add_test(t, test_two_groups);
 	tcase_add_test(t, test_left_behind);

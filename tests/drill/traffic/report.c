@@ -107,6 +107,12 @@ static bool is_udp_born_apart(const struct flow *flow, const void *arg)
 	       flow->established_ns > fleet->env.fault_ns;
 }
 
+static bool is_udp(const struct flow *flow, const void *arg)
+{
+	(void)arg;
+	return !flow->group->control && !flow->group->tcp;
+}
+
 static bool is_of_group(const struct flow *flow, const void *arg)
 {
 	return flow->group == arg;
@@ -195,6 +201,17 @@ static void check_churn(struct findings *f, const struct fleet *fleet,
 	}
 }
 
+static size_t udp_moved(const struct fleet *fleet)
+{
+	struct tally udp;
+	size_t n;
+
+	tally_make(fleet, is_udp, NULL, &udp);
+	n = udp.ends[FLOW_MOVED];
+	tally_fini(&udp);
+	return n;
+}
+
 /* How many of the UDP flows that were born after the first fault ended elsewhere. */
 static size_t write_udp_born_apart(const struct fleet *fleet, FILE *out)
 {
@@ -242,6 +259,8 @@ enum report_verdict report_write(const struct fleet *fleet, const struct report_
 	apart = write_udp_born_apart(fleet, out);
 	if ((double)apart > demand->apart_moved)
 		apart = 0; /* more than may be: none is excused */
+	if (demand->udp_moved >= 0 && (double)udp_moved(fleet) <= demand->udp_moved)
+		apart = udp_moved(fleet);
 	fprintf(out, ",\"groups\":[");
 	for (size_t i = 0; i < fleet->n_groups; i++) {
 		fputs(i ? "," : "", out);

@@ -14,6 +14,7 @@ struct report_demand {
 	/* How many UDP flows that were born after the first fault may end on another server, where
 	 * that cannot be helped; such a drill does not pass, its harm is bounded. */
 	double apart_moved;
+	double udp_moved; /* alike, of all UDP flows */
 };
 
 enum report_verdict { REPORT_PASS, REPORT_BOUNDED, REPORT_FAIL };
