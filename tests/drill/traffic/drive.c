@@ -229,12 +229,12 @@ static void answer_settle(struct drive *d)
 	struct fleet *fleet = &d->fleet;
 	size_t late;
 
-	if (!fleet->settle_from_ns)
+	if (!fleet->env.settle_from_ns)
 		return;
 	late = fleet_unsettled(fleet);
 	if (late && netns_now_ns() < fleet->settle_limit_ns)
 		return;
-	fleet->settle_from_ns = 0;
+	fleet->env.settle_from_ns = 0;
 	printf("%s %zu\n", late ? "late" : "ok", late);
 }
 

@@ -101,7 +101,7 @@ void fleet_settle(struct fleet *fleet, uint64_t limit_ns)
 	size_t idle = 0;
 
 	fleet->env.now_ns = netns_now_ns();
-	fleet->settle_from_ns = fleet->env.now_ns;
+	fleet->env.settle_from_ns = fleet->env.now_ns;
 	fleet->settle_limit_ns = fleet->env.now_ns + limit_ns;
 	for (size_t i = 0; i < fleet->n_flows; i++)
 		idle += fleet->flows[i]->group->kind == FLOW_IDLE ||
@@ -126,7 +126,7 @@ size_t fleet_unsettled(const struct fleet *fleet)
 			n += flow->state != FLOW_RESTING;
 			continue;
 		}
-		n += flow->done_begun_ns < fleet->settle_from_ns;
+		n += flow->done_begun_ns < fleet->env.settle_from_ns;
 	}
 	return n;
 }

@@ -22,7 +22,6 @@ struct fleet {
 	size_t n_flows;
 	struct fleet_outage outages[FLEET_MAX_OUTAGES];
 	size_t n_outages;
-	uint64_t settle_from_ns; /* 0: nobody waits */
 	uint64_t settle_limit_ns;
 	uint64_t doomed;	/* servers, by number, whose flows are lost with them */
 	uint64_t open_until_ns; /* when the flows asked for so far will have been opened */

@@ -281,7 +281,8 @@ static uint64_t next_beat(const struct flow *flow, const struct flow_env *env)
 		return flow->begun_ns + pace * (900 + content_mix(flow->id) % 200) / 1000;
 	case FLOW_IDLE:
 	case FLOW_MUTE:
-		return UINT64_MAX;
+		/* What was under way when somebody began to wait does not tell of now. */
+		return flow->begun_ns < env->settle_from_ns ? env->now_ns : UINT64_MAX;
 	case FLOW_UP:
 	case FLOW_DOWN:
 	case FLOW_PARK:
