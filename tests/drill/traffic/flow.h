@@ -87,7 +87,8 @@ struct flow_env {
 	uint64_t fault_ns;  /* the first fault; 0: none yet */
 	uint64_t healed_ns; /* since when the last one is; UINT64_MAX: not yet */
 	uint64_t hang_ns;
-	uint64_t settle_from_ns; /* each flow is to make an exchange begun since then; 0: nobody waits */
+	uint64_t settle_from_ns; /* each flow is to make an exchange begun since then; 0: nobody
+				    waits */
 	struct heap *timers;
 	int epoll;
 	uint8_t *scratch; /* FLOW_SCRATCH_BYTES */

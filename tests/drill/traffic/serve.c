@@ -110,6 +110,19 @@ static void listener_accept(const struct serve *s, const struct end *listener)
 	}
 }
 
+/* The answer is to come from the address that was asked, by whatever way leads to who asked: a
+ * server behind direct routing or a tunnel does not answer by where it was asked. */
+static void leave_by_any(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct in6_pktinfo *info;
+
+	if (!c || c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
+		return;
+	info = (struct in6_pktinfo *)CMSG_DATA(c);
+	info->ipi6_ifindex = 0;
+}
+
 /* Answers one datagram; false when there is none. */
 static bool udp_answer(const struct end *end)
 {
@@ -151,6 +164,7 @@ static bool udp_answer(const struct end *end)
 	content_fill(content_key(req.seed, req.flow, req.seq, CONTENT_TO_CLIENT), 0,
 		     out + sizeof(reply), req.reply_bytes);
 	iov = (struct iovec){out, sizeof(reply) + req.reply_bytes};
+	leave_by_any(&msg);
 	(void)sendmsg(end->fd, &msg, 0);
 	return true;
 }
