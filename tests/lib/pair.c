@@ -163,7 +163,7 @@ void pair_start(struct pair *p, size_t i, bool wait)
 	must(n->pid >= 0, "fork");
 	if (n->pid == 0)
 		exec_daemon(n);
-	if (wait && !netns_wait_for(answers, &w, 10000)) {
+	if (wait && !netns_wait_for(answers, &w, 30000)) {
 		char *log = pair_log(p, i);
 
 		(void)fprintf(stderr, "node %zu does not answer:\n%s\n", i, log);

@@ -584,7 +584,8 @@ static int run_here(bool here)
 
 int main(int argc, char **argv)
 {
-	static const struct guest guests[] = {{"uml", false}, {"qemu", false}, {"custom", true}};
+	static const struct guest guests[] = {
+		{"uml", false, 0}, {"qemu", false, 0}, {"custom", true, 0}};
 	char setting[32];
 
 	(void)argc;

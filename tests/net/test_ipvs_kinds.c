@@ -655,7 +655,8 @@ static int run_here(bool here)
 
 int main(int argc, char **argv)
 {
-	static const struct guest guests[] = {{"uml", false}, {"qemu", false}, {"custom", true}};
+	static const struct guest guests[] = {
+		{"uml", false, 0}, {"qemu", false, 0}, {"custom", true, 0}};
 	const char *name = getenv("IPVS_BACKEND");
 	char setting[96];
 
