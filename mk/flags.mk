@@ -20,7 +20,7 @@ LDLIBS  := $(shell $(PKG) --libs $(PKGS) 2>/dev/null) -lev -lm -lpthread
 VERSION := $(shell sed -n 's/^## *//p;q' NEWS 2>/dev/null | head -1)
 
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-common
-CPPFLAGS_ALL := -D_GNU_SOURCE -DSYNCD_VERSION='"$(VERSION)"' -I. -I$(GEN) -Ikpatch/uapi
+CPPFLAGS_ALL := -D_GNU_SOURCE -DSYNCD_VERSION='"$(VERSION)"' -I. -isystem $(GEN) -Ikpatch/uapi
 CFLAGS   := -std=gnu17 -g $(WARN) $(HARDEN) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now $(EXTRA_LDFLAGS)
 

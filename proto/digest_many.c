@@ -39,7 +39,9 @@ static inline uint64_t last_word(const struct digest_input *in)
 	uint64_t v = (uint64_t)in->len << 56;
 	size_t rest = in->len % WORD;
 
-	if (in->len >= WORD && rest)
+	if (!rest)
+		return v;
+	if (in->len >= WORD)
 		return v | load64(in->bytes + in->len - WORD) >> (8 * (WORD - rest));
 	for (size_t i = 0; i < rest; i++)
 		v |= (uint64_t)in->bytes[in->len - rest + i] << (8 * i);
