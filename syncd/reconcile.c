@@ -6,7 +6,10 @@
  * a flow.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
+
+#include <linux/netfilter/nf_conntrack_tcp.h>
 
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
@@ -115,13 +118,40 @@ static void on_dump_standby(struct engine *e, struct group *g, const struct flow
 	(void)table_kernel_again(g->table, key, (size_t)n);
 }
 
-void reconcile_on_dump(void *ctx, const struct flow *f)
+/*
+ * The kernel keeps the state of an offloaded connection to itself, and offloads established ones:
+ * what the table has else of it stands. Where the table has nothing, its window scales stay
+ * unknown; no kernel that takes it judges by them (ct_build.c).
+ */
+static void complete_offloaded(const struct group *g, struct flow *f)
+{
+	uint8_t key[FLOW_KEY_MAX];
+	const uint8_t *bytes;
+	struct flow kept;
+	size_t len;
+	int n = flow_key_encode(&f->key, key);
+
+	if (n > 0 && table_get(g->table, key, (size_t)n, &bytes, &len) &&
+	    flow_decode(bytes, len, &kept) == 0)
+		flow_merge(f, &kept, FLOW_PART_STATE);
+	f->ct.state = TCP_CONNTRACK_ESTABLISHED;
+}
+
+void reconcile_on_dump(void *ctx, const struct flow *dumped)
 {
 	struct edge *ed = ctx;
-	struct group *g = group_of_key(ed->e, &f->key);
+	struct group *g = group_of_key(ed->e, &dumped->key);
+	const struct flow *f = dumped;
+	struct flow whole;
 
 	if (!g)
 		return;
+	if (f->key.kind == FLOW_CONNTRACK && f->key.l4proto == IPPROTO_TCP &&
+	    f->ct.state == TCP_CONNTRACK_NONE) {
+		whole = *f;
+		complete_offloaded(g, &whole);
+		f = &whole;
+	}
 	if (g->role == ROLE_ACTIVE)
 		on_dump_active(ed->e, g, f);
 	else if (g->role == ROLE_STANDBY)

@@ -348,6 +348,10 @@ static int watch(struct ct_source *s, int op, int fd, uint32_t what)
 	return epoll_ctl(s->epoll_fd, op, fd, &e) < 0 ? -errno : 0;
 }
 
+/*
+ * Of a connection that is offloaded to a flowtable the kernel tells neither state nor timeout
+ * (ctnetlink_dump_info in nf_conntrack_netlink.c): its status has to do.
+ */
 static void on_record(void *ctx, const struct nlmsghdr *nlh)
 {
 	struct ct_source *s = ctx;
@@ -358,7 +362,7 @@ static void on_record(void *ctx, const struct nlmsghdr *nlh)
 		s->stats.malformed++;
 	else if (!ct_filter_wants(s->filter, &r.flow))
 		s->stats.left_out++;
-	else if (!ct_filter_ripe(s->filter, &r.flow, FLOW_PART_ALL))
+	else if (!ct_filter_ripe(s->filter, &r.flow, r.parts))
 		s->stats.unripe++;
 	else
 		s->to.on_dump(s->to.ctx, &r.flow);

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <netinet/in.h>
+
 #include "tests/sim/sim_kernel_priv.h"
 
-enum { DUMP_PIECE = 24 };
+enum { DUMP_PIECE = 24, OFFLOADED = 125 /* permille of records */ };
 
 struct dump_key {
 	size_t len;
@@ -159,6 +162,17 @@ static void dump_end(struct sim_source *s, int err)
 	s->ev.on_dump_end(s->ev.ctx, err);
 }
 
+/* As the kernel tells of an established connection that a flowtable has. */
+static void offload(struct flow *f)
+{
+	if (f->key.kind != FLOW_CONNTRACK || f->key.l4proto != IPPROTO_TCP ||
+	    f->ct.state != TCP_CONNTRACK_ESTABLISHED)
+		return;
+	f->ct.state = TCP_CONNTRACK_NONE;
+	memset(f->ct.tcp_flags, 0, sizeof f->ct.tcp_flags);
+	memset(f->ct.tcp_scale, 0, sizeof f->ct.tcp_scale);
+}
+
 static void hand_record(struct sim_source *s)
 {
 	struct note *note;
@@ -175,8 +189,11 @@ static void hand_record(struct sim_source *s)
 		dump_end(s, 0);
 		return;
 	}
-	if (flow_decode(note->bytes, note->len, &f) == 0)
+	if (flow_decode(note->bytes, note->len, &f) == 0) {
+		if (sim_rng_chance(&s->kernel->rng, OFFLOADED))
+			offload(&f);
 		s->ev.on_dump(s->ev.ctx, &f);
+	}
 	free(note);
 }
 
