@@ -11,6 +11,8 @@ ADVERT_MS=1000  # guests are slow, and share the machine with others
 GATEWAY_S=10
 KEEPALIVED_PART=()
 PATIENCE=6
+CONTROL_KIB_S=256
+HANG_MS=20000   # TCP tries again 12.6 s after an outage of more than 6.2 s began
 
 ruleset() {
   if [ "$CONNTRACK" = 1 ]; then

@@ -3,6 +3,8 @@
 
 FLOWS_SCALE=${FLOWS_SCALE:-100} # percent of the usual number of paced flows
 FLOWS_PACE_MS=1000               # an exchange of each paced flow that often
+CONTROL_KIB_S=2048               # of the bulk flow that is only routed
+HANG_MS=                         # a flow that makes no progress for so long is lost; empty: 10 s
 DRIVE_IN=
 DRIVE_OUT=
 FAULT_NS=
@@ -13,6 +15,7 @@ TAKEOVERS=() # JSON of each
 traffic_init() {
   coproc DRIVE { exec "$B/drill/drive" "$SEED"; }
   DRIVE_IN=${DRIVE[1]} DRIVE_OUT=${DRIVE[0]}
+  [ -z "$HANG_MS" ] || say 5 hang "$HANG_MS"
 }
 
 servers_start() {
@@ -95,7 +98,7 @@ flows_control() {
     flows "$1controlout6-$i" control tcp paced rs$i 2001:db8::100 7000 $(($3 / 6)) \
       from=fd00:77::1$i
   done
-  flows "$1controlup" control tcp up cl 10.77.0.12 80 1 kib_s=2048
+  flows "$1controlup" control tcp up cl 10.77.0.12 80 1 "kib_s=$CONTROL_KIB_S"
 }
 
 # flows_bulk PREFIX GROUP
