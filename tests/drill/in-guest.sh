@@ -5,6 +5,9 @@ set -u
 name=$1 dir=$2
 modprobe -a ip_vs ip_vs_rr ip_vs_wlc nf_conntrack nf_conntrack_netlink nft_ct nf_nat veth bridge \
   dummy ipip || exit 1
+case $name in
+  *flowtable*) modprobe -a nft_hash nft_masq nft_flow_offload nf_flow_table_inet || exit 1 ;;
+esac
 sysctl -q -w net.core.rmem_max=16777216
 export B SYNC IPVS SEED
 work=$(mktemp -d /tmp/drill.XXXXXX)

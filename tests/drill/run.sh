@@ -62,7 +62,7 @@ for name in $chosen; do
   mkdir -p "$work"
   echo "drill: $name with SYNC=$SYNC, seed $SEED: $(about "$name")"
   begin=$SECONDS
-  if [[ $name == ipvs-* ]]; then
+  if [[ $name == @(ipvs|guest)-* ]]; then
     setpriv --pdeathsig KILL tests/drill/guest.sh "$name" "$PWD/$work" "$PWD/$out" </dev/null &
   else
     setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
