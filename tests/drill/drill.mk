@@ -13,8 +13,13 @@ $(B)/drill/%: $(DRILL_OBJ)/%.o $(DRILL_LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 $(B)/drill/drive: $(patsubst %,$(DRILL_OBJ)/%.o,heap flow fleet report)
 
-.PHONY: drill drill-list
+.PHONY: drill drill-list soak
 drill: all $(DRILL_BIN)
 	@B='$(B)' SYNC='$(SYNC)' IPVS='$(IPVS)' $(DRILL_DIR)/run.sh '$(T)'
 drill-list:
 	@$(DRILL_DIR)/run.sh --list
+
+# One site that is broken again and again: MINUTES= how long.
+MINUTES ?= 10
+soak:
+	@SOAK_MINUTES='$(MINUTES)' $(MAKE) --no-print-directory drill T=soak

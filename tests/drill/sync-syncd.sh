@@ -57,6 +57,12 @@ node_answers() { node_ctl "$1" status >/dev/null 2>&1; }
 # sync_signal NODE SIGNAL
 sync_signal() { in_box "$1" sh -c "kill -$2 \$(cat /run/daemon.pid)"; }
 
+# sync_size NODE: the daemon's resident KiB and open descriptors.
+sync_size() {
+  in_box "$1" sh -c 'pid=$(cat /run/daemon.pid)
+    echo $(awk "/^VmRSS/ { print \$2 }" "/proc/$pid/status") $(ls "/proc/$pid/fd" | wc -l)'
+}
+
 # As `systemctl stop syncd`.
 sync_stop() {
   in_box "$1" sh -c 'pid=$(cat /run/daemon.pid) && kill -TERM "$pid" &&

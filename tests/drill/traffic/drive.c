@@ -8,7 +8,7 @@
  *   healed [NS]       it is whole again (since NS)
  *   doom N            server N dies: what becomes of its flows is not judged
  *   hang MS           how long a flow may make no progress
- *   demand excess_ms=X | newborn_ms=X | apart_moved=N | udp_moved=N
+ *   demand excess_ms=X | newborn_ms=X | lives_lost=N | apart_moved=N | udp_moved=N
  *   report OUT META PROBLEMS   writes OUT; META and PROBLEMS are files
  * and ends at the end of its input. */
 #include "tests/drill/traffic/fleet.h"
@@ -176,6 +176,7 @@ static int do_demand(struct drive *d, const char *args)
 {
 	if (sscanf(args, "excess_ms=%lf", &d->demand.excess_ms) == 1 ||
 	    sscanf(args, "newborn_ms=%lf", &d->demand.newborn_ms) == 1 ||
+	    sscanf(args, "lives_lost=%lf", &d->demand.lives_lost) == 1 ||
 	    sscanf(args, "apart_moved=%lf", &d->demand.apart_moved) == 1 ||
 	    sscanf(args, "udp_moved=%lf", &d->demand.udp_moved) == 1)
 		return 0;
@@ -260,8 +261,11 @@ static bool take_commands(struct drive *d)
 
 int main(int argc, char **argv)
 {
-	static struct drive d = {
-		.demand = {.excess_ms = -1, .newborn_ms = -1, .apart_moved = -1, .udp_moved = -1}};
+	static struct drive d = {.demand = {.excess_ms = -1,
+					    .newborn_ms = -1,
+					    .lives_lost = -1,
+					    .apart_moved = -1,
+					    .udp_moved = -1}};
 	uint64_t checked_ns = 0;
 
 	if (argc != 2 || fleet_init(&d.fleet, strtoull(argv[1], NULL, 0)) < 0) {

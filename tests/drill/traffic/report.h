@@ -11,8 +11,11 @@
 struct report_demand {
 	double excess_ms;  /* p99 stall of synced flows above that of control flows */
 	double newborn_ms; /* churn: how young a flow may be lost over a fault */
-	/* How many UDP flows that were born after the first fault may end on another server, where
-	 * that cannot be helped; such a drill does not pass, its harm is bounded. */
+	/* churn: how many may be lost, however young, since they were made while an address moved;
+	 * such a drill does not pass, its harm is bounded. */
+	double lives_lost;
+	/* How many UDP flows that were born after the first fault may end on another server;
+	 * bounded likewise. */
 	double apart_moved;
 	double udp_moved; /* alike, of all UDP flows */
 };
