@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See ipvs_site.h. */
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,54 +10,34 @@
 
 #include "tests/lib/ipvs_site.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/site.h"
 
 enum { LEASE_S = 600, RCVBUF_BYTES = 1 << 20, PATIENCE_MS = 30000, TURN_MS = 20 };
 
 /* ---- the site -------------------------------------------------------------------------------- */
 
-static void in(int ns)
+void ipvs_site_open(struct ipvs_site *s)
 {
-	ck_assert_int_eq(netns_switch(ns), 0);
+	struct site site;
+
+	memset(s, 0, sizeof(*s));
+	site_open(&site);
+	s->box.ns = site.box;
+	s->client = site.client;
+	s->server = site.server;
+	s->twin.ns = netns_new();
+	ck_assert_int_ge(s->twin.ns, 0);
+	ck_assert_int_eq(netns_link(s->twin.ns, "front", s->twin.ns, "front-peer"), 0);
+	ck_assert_int_eq(netns_link(s->twin.ns, "back", s->twin.ns, "back-peer"), 0);
+	site_in(s->twin.ns);
+	site_set_up_box();
+	site_in(s->box.ns);
 }
 
 static void sh(int ns, const char *command)
 {
-	in(ns);
+	site_in(ns);
 	ck_assert_msg(netns_sh("%s", command) == 0, "fails: %s", command);
-}
-
-static void set_up_balancer(int ns)
-{
-	sh(ns, "ip addr add 192.0.2.1/24 dev front && ip addr add 203.0.113.10/32 dev front && "
-	       "ip addr add 10.2.0.1/24 dev back && ip addr add 2001:db8::1/64 dev front nodad && "
-	       "ip addr add 2001:db8:1::10/128 dev front nodad && "
-	       "ip addr add fd00:2::1/64 dev back nodad");
-	ck_assert_int_eq(netns_sysctl_set("net/ipv4/ip_forward", 1), 0);
-	ck_assert_int_eq(netns_sysctl_set("net/ipv6/conf/all/forwarding", 1), 0);
-}
-
-void ipvs_site_open(struct ipvs_site *s)
-{
-	memset(s, 0, sizeof(*s));
-	ck_assert_int_eq(netns_enter(), 0);
-	s->box.ns = netns_current();
-	s->client = netns_new();
-	s->server = netns_new();
-	s->twin.ns = netns_new();
-	ck_assert(s->box.ns >= 0 && s->client >= 0 && s->server >= 0 && s->twin.ns >= 0);
-	ck_assert_int_eq(netns_link(s->box.ns, "front", s->client, "eth0"), 0);
-	ck_assert_int_eq(netns_link(s->box.ns, "back", s->server, "eth0"), 0);
-	ck_assert_int_eq(netns_link(s->twin.ns, "front", s->twin.ns, "front-peer"), 0);
-	ck_assert_int_eq(netns_link(s->twin.ns, "back", s->twin.ns, "back-peer"), 0);
-	set_up_balancer(s->twin.ns);
-	sh(s->client, "ip addr add 192.0.2.7/24 dev eth0 && ip route add default via 192.0.2.1 && "
-		      "ip addr add 2001:db8::7/64 dev eth0 nodad && "
-		      "ip route add default via 2001:db8::1");
-	sh(s->server, "ip addr add 10.2.0.11/24 dev eth0 && ip addr add 10.2.0.12/24 dev eth0 && "
-		      "ip route add default via 10.2.0.1 && "
-		      "ip addr add fd00:2::11/64 dev eth0 nodad && "
-		      "ip route add default via fd00:2::1");
-	set_up_balancer(s->box.ns);
 }
 
 void ipvs_site_both(struct ipvs_site *s, const char *command)
@@ -70,35 +48,18 @@ void ipvs_site_both(struct ipvs_site *s, const char *command)
 
 /* ---- traffic --------------------------------------------------------------------------------- */
 
-static socklen_t address(int family, const char *ip, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *in4 = (struct sockaddr_in *)(void *)out;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)out;
-
-	memset(out, 0, sizeof(*out));
-	out->ss_family = (sa_family_t)family;
-	if (family == AF_INET) {
-		in4->sin_port = htons(port);
-		ck_assert_int_eq(inet_pton(family, ip, &in4->sin_addr), 1);
-		return sizeof(*in4);
-	}
-	in6->sin6_port = htons(port);
-	ck_assert_int_eq(inet_pton(family, ip, &in6->sin6_addr), 1);
-	return sizeof(*in6);
-}
-
 int ipvs_site_socket(const struct ipvs_socket *want)
 {
 	struct sockaddr_storage at;
-	socklen_t len = address(want->family, want->ip, want->port, &at);
+	socklen_t len = site_address(want->family, want->ip, want->port, &at);
 	const struct timeval patience = {.tv_sec = 5};
 	int home = netns_current(), on = 1, fd;
 
-	in(want->ns);
+	site_in(want->ns);
 	fd = socket(want->family, want->type | SOCK_CLOEXEC, want->proto);
 	if (fd < 0)
 		fd = -errno;
-	in(home);
+	site_in(home);
 	close(home);
 	if (fd < 0)
 		return fd;
@@ -119,7 +80,7 @@ int ipvs_site_connect(int fd, const char *ip, uint16_t port, const char *text)
 	socklen_t len = sizeof(own);
 
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&own, &len), 0);
-	len = address(own.ss_family, ip, port, &to);
+	len = site_address(own.ss_family, ip, port, &to);
 	if (connect(fd, (struct sockaddr *)&to, len) < 0)
 		return -errno;
 	return text && send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -196,7 +157,7 @@ static void open_edge(struct ipvs_node *n, enum ipvs_backend backend)
 	const struct sink_events to_sink = {on_result, n};
 	int err;
 
-	in(n->ns);
+	site_in(n->ns);
 	err = ipvs_open(&c, &to_source, &to_sink, &n->edge);
 	ck_assert_msg(err == 0, "%s: %s", n->edge.why, strerror(-err));
 }
@@ -216,7 +177,7 @@ static void turn(struct ipvs_node *n)
 	struct sink *sink = n->edge.sink;
 	struct pollfd p[2] = {{.events = POLLIN}, {.events = POLLIN}};
 
-	in(n->ns);
+	site_in(n->ns);
 	ck_assert_int_eq(sink->ops->flush(sink, netns_now_us()), 0);
 	p[0].fd = sink->ops->fd(sink);
 	p[1].fd = source->ops->fd(source);
@@ -244,7 +205,7 @@ void ipvs_site_dump(struct ipvs_node *n)
 
 	n->dump_ended = false;
 	n->dumps = 0;
-	in(n->ns);
+	site_in(n->ns);
 	ck_assert_int_eq(n->edge.source->ops->dump(n->edge.source), 0);
 	while (!n->dump_ended) {
 		ck_assert_uint_lt(netns_now_us(), end);
@@ -265,7 +226,7 @@ int ipvs_site_put(struct ipvs_node *n, const struct flow *f)
 	uint64_t end = netns_now_us() + PATIENCE_MS * MS_US;
 
 	n->put_done = false;
-	in(n->ns);
+	site_in(n->ns);
 	ck_assert_int_eq(n->edge.sink->ops->submit(n->edge.sink, SINK_PUT, f), 0);
 	while (!n->put_done) {
 		ck_assert_uint_lt(netns_now_us(), end);

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A small site for tests of IPVS's edges, without nftables, which not every guest has: a client,
- * two balancers that are configured alike, and one namespace of servers. Traffic goes through
- * `box`; `twin` has the same addresses and is a standby that is wired to nobody. Each balancer has
- * a back end opened in it. Failures end the test (Check).
- *
- *   client 192.0.2.7 ---- 192.0.2.1 box 10.2.0.1 ---- servers 10.2.0.11, .12
- *     2001:db8::7                                       fd00:2::11
- *   virtual: 203.0.113.10, 2001:db8:1::10
+ * The small site of site.h for tests of IPVS's edges, without nftables, which not every guest has.
+ * Traffic goes through `box`; `twin` has the same addresses and is a standby that is wired to
+ * nobody. Each balancer has a back end opened in it. Failures end the test (Check).
  */
 #ifndef TESTS_LIB_IPVS_SITE_H
 #define TESTS_LIB_IPVS_SITE_H

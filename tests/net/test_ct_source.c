@@ -20,7 +20,7 @@
 
 static const char vip4[] = "203.0.113.10", vip6[] = "2001:db8:1::10";
 
-static struct ct_site site;
+static struct site site;
 static struct ct_lab lab;
 static struct ct_config config;
 
@@ -186,7 +186,7 @@ START_TEST(ping_is_told_where_configured)
 	ct_config_add_protocol(&config, IPPROTO_ICMP);
 	reopen();
 	hear(SOURCE_ALL);
-	ct_site_in(site.client);
+	site_in(site.client);
 	ck_assert_int_eq(netns_sh("echo 0 0 >/proc/sys/net/ipv4/ping_group_range"), 0);
 	fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
 	ck_assert_int_ge(fd, 0);
@@ -195,7 +195,7 @@ START_TEST(ping_is_told_where_configured)
 			 sizeof(echo));
 	ct_site_wait_readable(fd);
 	close(fd);
-	ct_site_in(site.box);
+	site_in(site.box);
 	ct_lab_drain(&lab);
 	ck_assert_uint_eq(lab.event_count, 1);
 	e = &lab.events[0];
@@ -218,7 +218,7 @@ END_TEST
 
 START_TEST(own_connections_of_the_box_are_left_out)
 {
-	struct ct_site at_box = {site.box, site.client, site.box};
+	struct site at_box = {site.box, site.client, site.box};
 	int lfd, cfd;
 
 	config.include_local = _i;

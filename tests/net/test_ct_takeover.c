@@ -22,7 +22,7 @@
 #include "tests/lib/ct_site.h"
 #include "tests/lib/netns.h"
 
-static struct ct_site site;
+static struct site site;
 static struct ct_lab lab;
 
 static void set_up(void)
