@@ -19,6 +19,7 @@ child=$!
 end=$((SECONDS + DRILL_SECONDS - 20))
 while kill -0 $child 2>/dev/null && [ "$SECONDS" -lt $end ] && [ ! -s "$work/line" ]; do
   sleep 0.2
+  [ -z "${DRILL_TRACE:-}" ] || cp "$work/log" "$dir/log" # of a guest that will be killed, too
 done
 rc=0
 if [ -s "$work/line" ]; then

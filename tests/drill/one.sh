@@ -10,6 +10,8 @@ mkdir -p /run/lock /run/netns
 : >"$WORK/problems"
 : >"$WORK/meta"
 exec 2>>"$WORK/log"
+# DRILL_TRACE=1: each command with the second at which it began, in the scenario's log.
+[ -z "${DRILL_TRACE:-}" ] || { PS4='+$EPOCHREALTIME ' && set -x; }
 
 # problem TEXT: the scenario goes on, and has failed.
 problem() { echo "$*" >>"$WORK/problems"; }
@@ -39,6 +41,7 @@ until_true() {
 }
 
 finish() {
+  [ -z "${DRILL_TRACE:-}" ] || grep '^cpu ' /proc/stat >&2
   traffic_report "$OUT" >"$WORK/line"
 }
 
