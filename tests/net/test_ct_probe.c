@@ -16,6 +16,7 @@
 #include "syncd/kernel/ct_timeouts.h"
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 static void set_up(void)
 {
@@ -202,8 +203,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_probe");
 	TCase *tc = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
 
 	if (!netns_usable("ct_probe"))
 		return 0;
@@ -218,9 +217,5 @@ int main(void)
 	tcase_add_loop_test(tc, own_addresses_are_watched, 0, 2);
 	tcase_add_test(tc, timeouts_follow_the_sysctls);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/netfilter/nf_conntrack_common.h>
@@ -12,6 +11,7 @@
 
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 static struct ct_lab lab;
 static struct ct_config config;
@@ -434,8 +434,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_sink");
 	TCase *tc = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
 
 	if (!netns_usable("ct_sink"))
 		return 0;
@@ -461,9 +459,5 @@ int main(void)
 	tcase_add_test(tc, operations_on_one_flow_keep_their_order);
 	tcase_add_test(tc, backlog_is_bounded_and_errors_are_per_item);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/ct_site.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 static const char vip4[] = "203.0.113.10", vip6[] = "2001:db8:1::10";
 
@@ -571,8 +571,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_source");
 	TCase *tc = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
 
 	if (!netns_usable("ct_source"))
 		return 0;
@@ -596,9 +594,5 @@ int main(void)
 	tcase_add_test(tc, a_dump_and_events_share_the_polls);
 	tcase_add_test(tc, while_busy_it_polls_by_time_and_then_waits_again);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

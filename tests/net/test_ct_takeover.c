@@ -21,6 +21,7 @@
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/ct_site.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 static struct site site;
 static struct ct_lab lab;
@@ -307,8 +308,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_takeover");
 	TCase *tc = tcase_create("kernel");
-	SRunner *runner;
-	int failed;
 
 	if (!netns_usable("ct_takeover"))
 		return 0;
@@ -320,9 +319,5 @@ int main(void)
 	tcase_add_loop_test(tc, tcp_comes_back_over_a_kept_entry, 0, 2);
 	tcase_add_test(tc, ftp_and_its_data_connection_go_on);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

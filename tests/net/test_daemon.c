@@ -20,6 +20,7 @@
 
 #include "proto/key_file.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 enum { WAIT_MS = 15000, TEXT_MAX = 65536 };
@@ -535,8 +536,6 @@ int main(void)
 {
 	Suite *s = suite_create("daemon");
 	TCase *t = tcase_create("daemon");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (!netns_usable("daemon"))
 		return 77;
@@ -560,8 +559,5 @@ int main(void)
 	tcase_add_test(t, test_reload);
 	tcase_add_test(t, test_genkey);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -18,6 +18,7 @@
 
 #include "syncd/ctl/ctl_server.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 static char dir[64], top[512], programs[512];
@@ -376,8 +377,6 @@ int main(void)
 {
 	Suite *s = suite_create("dist");
 	TCase *t = tcase_create("dist");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (!netns_usable("dist"))
 		return 77;
@@ -391,8 +390,5 @@ int main(void)
 	tcase_add_test(t, test_unit_stops);
 	tcase_add_test(t, test_samples);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

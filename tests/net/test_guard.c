@@ -20,6 +20,7 @@
 
 #include "syncd/role/guard.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 #define HEAD "node t { id = 1 }\nlink l { interface = x }\ninsecure = true\n"
 
@@ -262,8 +263,6 @@ int main(void)
 {
 	Suite *s = suite_create("guard");
 	TCase *t = tcase_create("guard");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (!netns_usable("guard"))
 		return 77;
@@ -277,8 +276,5 @@ int main(void)
 	tcase_add_test(t, test_two_groups);
 	tcase_add_test(t, test_left_behind);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -21,6 +21,7 @@
 #include "syncd/role/keepalived_fifo.h"
 #include "syncd/role/track_file.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 enum { WAIT_MS = 20000 };
@@ -195,8 +196,6 @@ int main(void)
 {
 	Suite *s = suite_create("keepalived");
 	TCase *t = tcase_create("keepalived");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (!netns_usable("keepalived"))
 		return 77;
@@ -205,8 +204,5 @@ int main(void)
 	tcase_add_test(t, test_track_file);
 	tcase_add_test(t, test_fifo_stays);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

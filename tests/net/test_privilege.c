@@ -15,6 +15,7 @@
 
 #include "syncd/base/privilege.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 /* Runs f in a child; its exit code. */
 static int in_child(int (*f)(void))
@@ -123,8 +124,6 @@ int main(void)
 {
 	Suite *s = suite_create("privilege");
 	TCase *t = tcase_create("privilege");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (!netns_usable("privilege"))
 		return 77;
@@ -133,8 +132,5 @@ int main(void)
 	tcase_add_test(t, test_check);
 	tcase_add_test(t, test_nobody);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

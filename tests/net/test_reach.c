@@ -10,6 +10,7 @@
 
 #include "syncd/box/reach.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/suite.h"
 
 static int here, there;
 static struct reach *reach;
@@ -131,8 +132,6 @@ int main(void)
 {
 	Suite *s = suite_create("reach");
 	TCase *t = tcase_create("reach");
-	SRunner *r;
-	int failed;
 
 	if (!netns_usable("reach"))
 		return 77;
@@ -143,9 +142,5 @@ int main(void)
 	tcase_add_test(t, test_gateway_ipv6);
 	tcase_add_test(t, test_way);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_run(s);
 }

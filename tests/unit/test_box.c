@@ -3,11 +3,11 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "syncd/box/drift.h"
 #include "syncd/box/rules.h"
+#include "tests/lib/suite.h"
 
 START_TEST(test_compare)
 {
@@ -105,8 +105,6 @@ int main(void)
 {
 	Suite *s = suite_create("box");
 	TCase *t = tcase_create("box");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, test_compare);
 	tcase_add_test(t, test_settings);
@@ -114,8 +112,5 @@ int main(void)
 	tcase_add_test(t, test_flowtables);
 	tcase_add_loop_test(t, test_nonsense, 0, 5);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

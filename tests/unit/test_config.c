@@ -9,6 +9,7 @@
 
 #include "syncd/base/config.h"
 #include "syncd/base/config_table.h"
+#include "tests/lib/suite.h"
 
 #define NODE  "node lb-a { id = 1 }\n"		      /* line 1 */
 #define LINK  "link sync0 { interface = \"eth2\" }\n" /* line 2 */
@@ -354,8 +355,6 @@ int main(void)
 {
 	Suite *s = suite_create("config");
 	TCase *t = tcase_create("config");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, test_refused, 0, (int)(sizeof(refused) / sizeof(refused[0])));
 	tcase_add_test(t, test_after_error);
@@ -367,8 +366,5 @@ int main(void)
 	tcase_add_test(t, test_file);
 	tcase_add_test(t, test_syntax);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

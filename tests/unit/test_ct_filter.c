@@ -14,6 +14,7 @@
 #include "syncd/kernel/ct_addrs.h"
 #include "syncd/kernel/ct_filter.h"
 #include "tests/lib/ct_lab.h"
+#include "tests/lib/suite.h"
 
 static struct flow_addr addr_of(const char *text, uint8_t *len)
 {
@@ -280,8 +281,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_filter");
 	TCase *tc = tcase_create("filter");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tc, special_addresses_are_left_out, 0,
 			    sizeof(pairs) / sizeof(pairs[0]));
@@ -293,9 +292,5 @@ int main(void)
 	tcase_add_loop_test(tc, thresholds, 0, sizeof(stages) / sizeof(stages[0]));
 	tcase_add_test(tc, sets_hold_what_was_put_in);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -22,6 +22,7 @@
 #include "syncd/kernel/ct_bpf.h"
 #include "syncd/kernel/ct_message.h"
 #include "tests/lib/ct_lab.h"
+#include "tests/lib/suite.h"
 
 static const char seeds[] = "tests/fuzz/seeds/ct_message";
 
@@ -364,9 +365,7 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_message");
 	TCase *tc = tcase_create("messages");
-	SRunner *runner;
 	int count = sizeof(recordings) / sizeof(recordings[0]);
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	tcase_add_loop_test(tc, recordings_are_read, 0, count);
@@ -377,9 +376,5 @@ int main(void)
 	tcase_add_loop_test(tc, the_program_drops_only_what_nobody_wants, 0, 5);
 	tcase_add_test(tc, the_program_drops_what_it_should);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "syncd/kernel/ct_recent.h"
 #include "syncd/kernel/ct_step.h"
 #include "tests/lib/ct_lab.h"
+#include "tests/lib/suite.h"
 
 static struct flow flow;
 static struct ct_task task;
@@ -310,8 +310,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ct_step");
 	TCase *tc = tcase_create("steps");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	tcase_add_loop_test(tc, steps_follow_the_answers, 0, sizeof(scripts) / sizeof(scripts[0]));
@@ -323,9 +321,5 @@ int main(void)
 	tcase_add_test(tc, many_puts_are_remembered);
 	tcase_add_loop_test(tc, dumps_end_as_they_should, 0, 4);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -17,6 +17,7 @@
 
 #include "syncd/ctl/ctl_client.h"
 #include "syncd/ctl/ctl_server.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 static char dir[64], path[96];
@@ -294,8 +295,6 @@ int main(void)
 {
 	Suite *s = suite_create("ctl");
 	TCase *t = tcase_create("ctl");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -309,8 +308,5 @@ int main(void)
 	tcase_add_test(t, test_who_may);
 	tcase_add_test(t, test_nobody_there);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "syncd/role/keepalived_fifo.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 static const struct {
@@ -160,8 +161,6 @@ int main(void)
 {
 	Suite *s = suite_create("fifo");
 	TCase *t = tcase_create("fifo");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, test_parse, 0, (int)(sizeof(lines) / sizeof(lines[0])));
@@ -170,8 +169,5 @@ int main(void)
 	tcase_add_test(t, test_replaced);
 	tcase_add_test(t, test_not_a_fifo);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The role machine: the whole table, written out a second time. docs/design.md shows it too. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "syncd/role/fsm.h"
+#include "tests/lib/suite.h"
 
 #define I STATE_IDLE
 #define J STATE_JOINING
@@ -83,16 +83,11 @@ int main(void)
 {
 	Suite *s = suite_create("fsm");
 	TCase *t = tcase_create("fsm");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, test_table);
 	tcase_add_test(t, test_reachable);
 	tcase_add_test(t, test_names);
 	tcase_add_test(t, test_terms);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

@@ -3,11 +3,11 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "syncd/base/log.h"
+#include "tests/lib/suite.h"
 
 static char text[8192];
 
@@ -88,15 +88,10 @@ int main(void)
 {
 	Suite *s = suite_create("log");
 	TCase *t = tcase_create("log");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, test_levels);
 	tcase_add_test(t, test_one_line);
 	tcase_add_test(t, test_limit);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

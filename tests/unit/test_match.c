@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "syncd/base/match.h"
+#include "tests/lib/suite.h"
 
 #define HEAD "node a { id = 1 }\nlink l { interface = x }\ninsecure = true\n"
 
@@ -135,16 +136,11 @@ int main(void)
 {
 	Suite *s = suite_create("match");
 	TCase *t = tcase_create("match");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, test_classify);
 	tcase_add_test(t, test_none);
 	tcase_add_test(t, test_marks_and_zones);
 	tcase_add_test(t, test_fingerprint);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

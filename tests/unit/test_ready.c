@@ -12,6 +12,7 @@
 
 #include "syncd/role/ready.h"
 #include "syncd/role/track_file.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 static const struct ready_config cfg = {.rise_us = 1000, .fall_us = 3000};
@@ -140,8 +141,6 @@ int main(void)
 {
 	Suite *s = suite_create("ready");
 	TCase *t = tcase_create("ready");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, test_rise_and_fall);
@@ -151,8 +150,5 @@ int main(void)
 	tcase_add_test(t, test_write);
 	tcase_add_test(t, test_atomic);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }

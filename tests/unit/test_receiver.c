@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/lib/stream_loop.h"
+#include "tests/lib/suite.h"
 
 static struct receiver *r;
 static const uint8_t *payload;
@@ -409,8 +410,6 @@ int main(void)
 {
 	Suite *s = suite_create("receiver");
 	TCase *cases = tcase_create("cases"), *loop = tcase_create("loop");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(cases, setup, teardown);
 	tcase_add_test(cases, test_in_order);
@@ -430,9 +429,5 @@ int main(void)
 	tcase_set_timeout(loop, 300);
 	suite_add_tcase(s, cases);
 	suite_add_tcase(s, loop);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

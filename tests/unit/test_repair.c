@@ -5,12 +5,12 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/flow_codec.h"
 #include "tests/lib/random_flow.h"
 #include "tests/lib/repair_loop.h"
+#include "tests/lib/suite.h"
 
 enum { TURNS_MAX = 100000 };
 
@@ -493,8 +493,6 @@ int main(void)
 	Suite *s = suite_create("repair");
 	TCase *cost = tcase_create("cost"), *loop = tcase_create("loop"),
 	      *server = tcase_create("server"), *client = tcase_create("client");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(cost, test_one_percent_of_200k);
 	tcase_add_test(cost, test_ten_of_a_million);
@@ -517,9 +515,5 @@ int main(void)
 	suite_add_tcase(s, loop);
 	suite_add_tcase(s, server);
 	suite_add_tcase(s, client);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

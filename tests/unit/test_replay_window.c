@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The replay window, case by case and against a set that remembers everything. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "syncd/stream/replay_window.h"
 #include "tests/lib/rng.h"
+#include "tests/lib/suite.h"
 
 START_TEST(test_each_once)
 {
@@ -85,17 +85,11 @@ int main(void)
 {
 	Suite *s = suite_create("replay_window");
 	TCase *tc = tcase_create("replay_window");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, test_each_once);
 	tcase_add_test(tc, test_edge);
 	tcase_add_test(tc, test_close);
 	tcase_add_test(tc, test_against_a_set);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -10,6 +10,7 @@
 
 #include "tests/lib/rng.h"
 #include "tests/lib/stream_loop.h"
+#include "tests/lib/suite.h"
 
 enum { NODE = 3, SESSION = 99, LAST_MAX = 4096 };
 
@@ -569,8 +570,6 @@ int main(void)
 	Suite *suite = suite_create("sender");
 	TCase *keep = tcase_create("keep"), *window = tcase_create("window"),
 	      *loop = tcase_create("loop");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(keep, setup, teardown);
 	tcase_add_test(keep, test_numbers_and_seals);
@@ -599,9 +598,5 @@ int main(void)
 	suite_add_tcase(suite, keep);
 	suite_add_tcase(suite, window);
 	suite_add_tcase(suite, loop);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "syncd/table/table.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/table_model.h"
 
 static uint64_t mix(uint64_t h, const uint8_t *bytes, size_t len)
@@ -99,15 +100,10 @@ int main(void)
 {
 	Suite *s = suite_create("table_collide");
 	TCase *tc = tcase_create("collide");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, test_model_with_collisions);
 	tcase_add_test(tc, test_full_bucket_refuses);
 	tcase_set_timeout(tc, 300);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table against its reference model, over universes from a handful of keys to thousands. */
 #include <check.h>
-#include <stdlib.h>
 
+#include "tests/lib/suite.h"
 #include "tests/lib/table_model.h"
 
 static const struct table_model_run runs[] = {
@@ -25,14 +25,9 @@ int main(void)
 {
 	Suite *s = suite_create("table_model");
 	TCase *tc = tcase_create("model");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(tc, test_model, 0, sizeof(runs) / sizeof(runs[0]));
 	tcase_set_timeout(tc, 300);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "syncd/role/term_store.h"
+#include "tests/lib/suite.h"
 #include "tests/lib/tmpdir.h"
 
 static char top[64], state[96], run[96], file[128];
@@ -157,8 +158,6 @@ int main(void)
 {
 	Suite *s = suite_create("term_store");
 	TCase *t = tcase_create("term_store");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_restart);
@@ -168,8 +167,5 @@ int main(void)
 	tcase_add_test(t, test_many);
 	tcase_add_test(t, test_not_a_directory);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s);
 }
