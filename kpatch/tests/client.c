@@ -25,6 +25,8 @@ struct client {
 		uint32_t id;
 	} groups[GROUPS_MAX];
 	struct nlmsghdr *request;
+	uint32_t error_missing;
+	char error_text[128];
 	char request_buf[REQUEST_MAX];
 	char receive_buf[RECEIVE_MAX];
 };
@@ -284,6 +286,29 @@ static int receive_message(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+static int note_error_attr(const struct nlattr *attr, void *data)
+{
+	struct client *client = data;
+
+	if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
+		snprintf(client->error_text, sizeof(client->error_text), "%s",
+			 mnl_attr_get_str(attr));
+	if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MISS_TYPE)
+		client->error_missing = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+/* The extended acknowledgement: attributes after the error and the head of the request. */
+static void note_errors(struct client *client, size_t len)
+{
+	const struct nlmsghdr *nlh = (const void *)client->receive_buf;
+	int left = (int)len;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		if (nlh->nlmsg_type == NLMSG_ERROR && nlh->nlmsg_flags & NLM_F_ACK_TLVS)
+			(void)mnl_attr_parse(nlh, sizeof(struct nlmsgerr), note_error_attr, client);
+}
+
 /* Receives until the request with the client's last number is answered. 0 or -errno. */
 static int receive_answer(struct client *client, struct reception *r)
 {
@@ -291,11 +316,14 @@ static int receive_answer(struct client *client, struct reception *r)
 	int more;
 
 	r->client = client;
+	client->error_text[0] = '\0';
+	client->error_missing = 0;
 	do {
 		len = mnl_socket_recvfrom(client->socket, client->receive_buf,
 					  sizeof(client->receive_buf));
 		if (len < 0)
 			return -errno;
+		note_errors(client, (size_t)len);
 		more = mnl_cb_run(client->receive_buf, (size_t)len, client->seq,
 				  mnl_socket_get_portid(client->socket), receive_message, r);
 	} while (more > MNL_CB_STOP);
@@ -363,6 +391,14 @@ int client_request(struct client *client, uint8_t cmd, const struct conn *conn)
 	return client_send(client, NULL, 0, NULL);
 }
 
+int client_delete(struct client *client, const struct conn *conn)
+{
+	struct conn name = *conn;
+
+	name.given &= CONN_NAME;
+	return client_request(client, IPVS_CMD_DEL_CONN, &name);
+}
+
 static void copy_conn(void *arg, uint8_t cmd, uint32_t portid, const struct conn *conn)
 {
 	struct conn *out = arg;
@@ -380,10 +416,12 @@ static void copy_conn(void *arg, uint8_t cmd, uint32_t portid, const struct conn
 int client_get(struct client *client, const struct conn *key, struct conn *out)
 {
 	struct reception r = {.fn = copy_conn, .arg = out};
+	struct conn name = *key;
 	int err;
 
 	begin(client, client->family, IPVS_CMD_GET_CONN, NLM_F_ACK);
-	client_add(client, key);
+	name.given &= CONN_NAME;
+	client_add(client, &name);
 	err = transact(client, &r);
 	if (!err && r.n_conns != 1)
 		err = -EPROTO;
@@ -495,6 +533,10 @@ struct client *client_open(void)
 		goto fail;
 	(void)setsockopt(client_fd(client), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	(void)setsockopt(client_fd(client), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	size = 1;
+	if (mnl_socket_setsockopt(client->socket, NETLINK_EXT_ACK, &size, sizeof(size)) ||
+	    mnl_socket_setsockopt(client->socket, NETLINK_CAP_ACK, &size, sizeof(size)))
+		goto fail;
 	if (mnl_socket_bind(client->socket, 0, MNL_SOCKET_AUTOPID) < 0 || find_family(client))
 		goto fail;
 	return client;
@@ -510,6 +552,16 @@ void client_close(struct client *client)
 	if (client->socket)
 		mnl_socket_close(client->socket);
 	free(client);
+}
+
+const char *client_error_text(const struct client *client)
+{
+	return client->error_text;
+}
+
+uint32_t client_error_missing(const struct client *client)
+{
+	return client->error_missing;
 }
 
 uint32_t client_portid(const struct client *client)

@@ -40,6 +40,10 @@ struct conn {
 	 CONN_BIT(IPVS_CONN_ATTR_CADDR) | CONN_BIT(IPVS_CONN_ATTR_CPORT) | \
 	 CONN_BIT(IPVS_CONN_ATTR_VADDR) | CONN_BIT(IPVS_CONN_ATTR_VPORT))
 #define CONN_DEST (CONN_BIT(IPVS_CONN_ATTR_DADDR) | CONN_BIT(IPVS_CONN_ATTR_DPORT))
+/* What GET and DEL may be given of a connection. */
+#define CONN_NAME                                                                               \
+	(CONN_KEY | CONN_DEST | CONN_BIT(IPVS_CONN_ATTR_DAF) | CONN_BIT(IPVS_CONN_ATTR_FLAGS) | \
+	 CONN_BIT(IPVS_CONN_ATTR_PE_NAME) | CONN_BIT(IPVS_CONN_ATTR_PE_DATA))
 
 struct client;
 
@@ -74,10 +78,19 @@ int client_send(struct client *client, struct conn_error *errors, size_t max, si
 /* The same for one connection. */
 int client_request(struct client *client, uint8_t cmd, const struct conn *conn);
 
+/* Deletes the connection that CONN_NAME says of `conn`. */
+int client_delete(struct client *client, const struct conn *conn);
+
+/* What the kernel said of the last request that failed; "" if nothing. */
+const char *client_error_text(const struct client *client);
+
+/* The attribute that it found missing, 0 if none. */
+uint32_t client_error_missing(const struct client *client);
+
 /* Sends what was begun without asking for an acknowledgement. 0 or -errno. */
 int client_send_silent(struct client *client);
 
-/* Gets one connection into `*out`. 0 or -errno. */
+/* Gets the connection that CONN_NAME says of `key` into `*out`. 0 or -errno. */
 int client_get(struct client *client, const struct conn *key, struct conn *out);
 
 /* Dumps what matches `filter` (NULL: all). The number of connections, or -errno. */

@@ -49,7 +49,7 @@ static int new_conn(struct fixture *f, const struct conn *conn)
 
 static int del_conn(struct fixture *f, const struct conn *conn)
 {
-	return client_request(f->client, IPVS_CMD_DEL_CONN, conn);
+	return client_delete(f->client, conn);
 }
 
 static void expect_new(struct fixture *f, int expected, const struct conn *conn, const char *what)
@@ -157,6 +157,8 @@ static void test_templates(struct fixture *f)
 	tap_err(&f->tap, -ELOOP, client_request(f->client, IPVS_CMD_SET_CONN, &loop),
 		"two that control each other");
 	tap_err(&f->tap, -EBUSY, del_conn(f, &template), "delete a template in use");
+	tap_ok(&f->tap, !strcmp(client_error_text(f->client), "the connection controls others"),
+	       "it says why: %s", client_error_text(f->client));
 	tap_err(&f->tap, 0, del_conn(f, &conn), "delete the connection");
 	tap_err(&f->tap, 0, del_conn(f, &template), "delete the template");
 }
@@ -179,12 +181,28 @@ static void test_persistence_engine(struct fixture *f)
 		       "its engine and data");
 		conn_clear(&got);
 	}
+	got = template;
+	got.given = CONN_BIT(IPVS_CONN_ATTR_PE_NAME) | CONN_BIT(IPVS_CONN_ATTR_PE_DATA);
+	tap_u32(&f->tap, 1, (unsigned int)client_dump(f->client, &got, NULL, NULL),
+		"dump its call");
+	strcpy((char *)got.pe_data, "call-9@example");
+	tap_u32(&f->tap, 0, (unsigned int)client_dump(f->client, &got, NULL, NULL),
+		"dump a call that is not there");
 	strcpy((char *)template.pe_data, "call-2@example");
 	tap_err(&f->tap, -ENOENT, client_get(f->client, &template, &got), "get another call's");
 	strcpy((char *)template.pe_data, "call-1@example");
 	tap_err(&f->tap, 0, del_conn(f, &template), "delete it");
 	strcpy(template.pe_name, "none");
 	expect_new(f, -EPROTONOSUPPORT, &template, "unknown engine");
+}
+
+/* An error of which the extended acknowledgement says more. */
+static void expect_refusal(struct fixture *f, int expected, const struct conn *conn,
+			   const char *text, const char *what)
+{
+	expect_new(f, expected, conn, what);
+	tap_ok(&f->tap, !strcmp(client_error_text(f->client), text), "it says \"%s\"",
+	       client_error_text(f->client));
 }
 
 static void test_errors(struct fixture *f)
@@ -194,20 +212,25 @@ static void test_errors(struct fixture *f)
 	bad = good;
 	bad.given &= ~CONN_BIT(IPVS_CONN_ATTR_VPORT);
 	expect_new(f, -EINVAL, &bad, "key without a port");
+	tap_u32(&f->tap, IPVS_CONN_ATTR_VPORT, client_error_missing(f->client),
+		"it names the attribute");
 	bad = good;
 	bad.given &= ~CONN_DEST;
 	expect_new(f, -EINVAL, &bad, "no destination");
+	tap_u32(&f->tap, IPVS_CONN_ATTR_DADDR, client_error_missing(f->client),
+		"it names the attribute");
 	bad = good;
 	bad.af = AF_UNIX;
-	expect_new(f, -EAFNOSUPPORT, &bad, "unknown family");
+	expect_refusal(f, -EAFNOSUPPORT, &bad, "no such address family", "unknown family");
 	bad = good;
 	bad.protocol = IPPROTO_ICMP;
-	expect_new(f, -EPROTONOSUPPORT, &bad, "protocol that is not balanced");
+	expect_refusal(f, -EPROTONOSUPPORT, &bad, "the protocol is not balanced",
+		       "protocol that is not balanced");
 	bad.protocol = 256;
 	expect_new(f, -ERANGE, &bad, "protocol that is none");
 	bad = good;
 	bad.state = 99;
-	expect_new(f, -ERANGE, &bad, "unknown state");
+	expect_refusal(f, -ERANGE, &bad, "the protocol has no such state", "unknown state");
 	bad = good;
 	bad.cport = 0;
 	expect_new(f, -EINVAL, &bad, "no client port");
@@ -218,7 +241,9 @@ static void test_errors(struct fixture *f)
 	bad.flags = IP_VS_CONN_F_ONE_PACKET;
 	expect_new(f, -EINVAL, &bad, "one packet");
 	bad.flags = 5;
-	expect_new(f, -EINVAL, &bad, "unknown forwarding method");
+	expect_refusal(f, -EINVAL, &bad, "no such forwarding method", "unknown forwarding method");
+	bad.flags = 0x8;
+	expect_refusal(f, -EINVAL, &bad, "reserved bit set", "unknown flag");
 	bad = good;
 	bad.timeout_ms = 0;
 	bad.given |= CONN_BIT(IPVS_CONN_ATTR_TIMEOUT);
@@ -231,6 +256,75 @@ static void test_errors(struct fixture *f)
 	tap_err(&f->tap, -ENOENT, del_conn(f, &good), "delete what is not there");
 	client_begin(f->client, IPVS_CMD_NEW_CONN);
 	tap_err(&f->tap, -EINVAL, client_send(f->client, NULL, 0, NULL), "empty request");
+	tap_u32(&f->tap, IPVS_CONN_CMD_ATTR_CONN, client_error_missing(f->client),
+		"it names the attribute");
+}
+
+/* What a command does not use it refuses, so that nobody relies on what is not done. */
+static void test_strictness(struct fixture *f)
+{
+	struct conn conn = next_conn(f), bad;
+
+	expect_new(f, 0, &conn, "connection");
+	bad = conn;
+	bad.given |= CONN_BIT(IPVS_CONN_ATTR_FLAGS_MASK);
+	expect_new(f, -EINVAL, &bad, "new with a mask of flags");
+	bad = conn;
+	bad.given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_FWMARK);
+	tap_err(&f->tap, -EINVAL, client_request(f->client, IPVS_CMD_SET_CONN, &bad),
+		"change a mark");
+	bad.given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_STATE);
+	tap_err(&f->tap, -EINVAL, client_request(f->client, IPVS_CMD_DEL_CONN, &bad),
+		"delete with a state");
+	client_begin(f->client, IPVS_CMD_SET_CONN);
+	conn.given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_TIMEOUT);
+	conn.timeout_ms = 1000;
+	client_add(f->client, &conn);
+	client_exclusive(f->client);
+	tap_err(&f->tap, -EINVAL, client_send(f->client, NULL, 0, NULL), "change exclusively");
+	bad.given = CONN_BIT(IPVS_CONN_ATTR_TIMEOUT);
+	tap_err(&f->tap, -EINVAL, client_dump(f->client, &bad, NULL, NULL),
+		"dump by what is no filter");
+	bad.given = CONN_BIT(IPVS_CONN_ATTR_CADDR);
+	tap_u32(&f->tap, 1, (unsigned int)client_dump(f->client, &bad, NULL, NULL),
+		"dump by address alone");
+	tap_err(&f->tap, 0, del_conn(f, &conn), "delete it");
+}
+
+/* A connection that is put again has nothing left of before. */
+static void test_replacement(struct fixture *f)
+{
+	struct conn conn = next_conn(f), got;
+
+	conn.timeout_ms = 31U * 86400 * 1000;
+	conn.expires_ms = 30U * 86400 * 1000;
+	memcpy(conn.in_seq, (uint32_t[]){1000, 5, 3}, sizeof(conn.in_seq));
+	conn.given |= CONN_BIT(IPVS_CONN_ATTR_TIMEOUT) | CONN_BIT(IPVS_CONN_ATTR_EXPIRES) |
+		      CONN_BIT(IPVS_CONN_ATTR_IN_SEQ);
+	expect_new(f, 0, &conn, "connection for a month");
+	if (tap_err(&f->tap, 0, client_get(f->client, &conn, &got), "get it")) {
+		tap_u32(&f->tap, conn.timeout_ms, got.timeout_ms, "timeout");
+		tap_ok(&f->tap, got.expires_ms / 1000 - 30U * 86400 + 60 <= 61, "expires: %u",
+		       got.expires_ms);
+		conn_clear(&got);
+	}
+	conn.given &= ~(CONN_BIT(IPVS_CONN_ATTR_TIMEOUT) | CONN_BIT(IPVS_CONN_ATTR_EXPIRES) |
+			CONN_BIT(IPVS_CONN_ATTR_IN_SEQ));
+	expect_new(f, 0, &conn, "the same again, with less");
+	if (tap_err(&f->tap, 0, client_get(f->client, &conn, &got), "get it")) {
+		tap_u32(&f->tap, 900000, got.timeout_ms, "the state's timeout");
+		tap_ok(&f->tap, !(got.given & CONN_BIT(IPVS_CONN_ATTR_IN_SEQ)), "no sequence");
+		conn_clear(&got);
+	}
+	conn.given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_FLAGS);
+	conn.flags = IP_VS_CONN_F_IN_SEQ;
+	tap_err(&f->tap, 0, client_request(f->client, IPVS_CMD_SET_CONN, &conn), "adjust again");
+	if (tap_err(&f->tap, 0, client_get(f->client, &conn, &got), "get it")) {
+		tap_ok(&f->tap, !got.in_seq[0] && !got.in_seq[1] && !got.in_seq[2],
+		       "by nothing: %u, %u, %u", got.in_seq[0], got.in_seq[1], got.in_seq[2]);
+		conn_clear(&got);
+	}
+	tap_err(&f->tap, 0, del_conn(f, &conn), "delete it");
 }
 
 static void test_set(struct fixture *f)
@@ -514,11 +608,10 @@ static int never_used(void)
 		return 1;
 	if (client_get(client, &conn, &got) != -ENOENT ||
 	    client_request(client, IPVS_CMD_SET_CONN, &conn) != -ENOENT ||
-	    client_request(client, IPVS_CMD_DEL_CONN, &conn) != -ENOENT)
+	    client_delete(client, &conn) != -ENOENT)
 		return 2;
 	if (client_request(client, IPVS_CMD_NEW_CONN, &conn) ||
-	    client_dump(client, NULL, NULL, NULL) != 1 ||
-	    client_request(client, IPVS_CMD_DEL_CONN, &conn))
+	    client_dump(client, NULL, NULL, NULL) != 1 || client_delete(client, &conn))
 		return 3;
 	return client_events(listener, QUIET_MS, count, &tally) == 2 ? 0 : 4;
 }
@@ -549,6 +642,8 @@ int main(void)
 	test_templates(&f);
 	test_persistence_engine(&f);
 	test_errors(&f);
+	test_strictness(&f);
+	test_replacement(&f);
 	test_set(&f);
 	test_bound(&f);
 	test_batch(&f);

@@ -156,7 +156,7 @@ static void *disturb(void *arg)
 			break;
 		atomic_fetch_add(&f->dumps, 1);
 		if (first.given)
-			client_request(deleter, IPVS_CMD_DEL_CONN, &first);
+			client_delete(deleter, &first);
 	}
 	client_close(deleter);
 	return NULL;

@@ -33,7 +33,7 @@ static void take_over(struct watch *w, const struct conn *told, const struct con
 	struct conn conn = *told, key = {0};
 
 	conn.given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_FLAGS);
-	tap_err(&w->tap, 0, client_request(w->client, IPVS_CMD_DEL_CONN, &conn), "delete it");
+	tap_err(&w->tap, 0, client_delete(w->client, &conn), "delete it");
 	conn.given = told->given & CONN_WRITABLE;
 	if (control) {
 		key = *control;
@@ -162,14 +162,13 @@ static void test_control_goes_first(struct watch *w)
 		   "229 Passive (|||5121|)\r\n");
 	watch_expect(w, "portless data new 9", "a data connection that is never used");
 	told.given = CONN_KEY;
-	tap_err(&w->tap, -EBUSY, client_request(w->client, IPVS_CMD_DEL_CONN, &told),
+	tap_err(&w->tap, -EBUSY, client_delete(w->client, &told),
 		"delete the control connection under it");
 	watch_expire(w, &w->last_data, "portless data del 9");
 	watch_reset(control.client);
 	watch_reset(control.server);
 	watch_forget(w);
-	tap_err(&w->tap, 0, client_request(w->client, IPVS_CMD_DEL_CONN, &told),
-		"delete it when that has gone");
+	tap_err(&w->tap, 0, client_delete(w->client, &told), "delete it when that has gone");
 	watch_expect(w, "del 6", "it is told");
 }
 

@@ -278,14 +278,18 @@ static void test_random(struct fixture *f)
 	struct client *wild = client_open();
 	time_t end = time(NULL) + f->seconds;
 	unsigned int n = 0, good = 0;
+	uint8_t cmd;
 
 	printf("# random requests: seed %u, %d s\n", f->seed, f->seconds);
 	while (time(NULL) < end) {
 		request_wild(f, client_fd(wild), client_family(wild));
-		client_begin(f->client, cmds[next_random(f) % sizeof(cmds)]);
+		cmd = cmds[next_random(f) % sizeof(cmds)];
+		client_begin(f->client, cmd);
 		for (unsigned int i = 0; i <= next_random(f) % 3; i++) {
 			struct conn conn = mutant(f);
 
+			if (cmd == IPVS_CMD_DEL_CONN && next_random(f) % 8)
+				conn.given &= CONN_NAME;
 			client_add(f->client, &conn);
 		}
 		good += !client_send(f->client, NULL, 0, NULL);

@@ -225,7 +225,7 @@ static void test_late_destination(struct watch *f)
 	       "it counts as active");
 	client_request(f->client, IPVS_CMD_SET_CONN, &set);
 	watch_expect(f, "", "prolonged again: nothing to tell");
-	client_request(f->client, IPVS_CMD_DEL_CONN, &set);
+	client_delete(f->client, &set);
 	watch_expect(f, "del 1", "deleted");
 }
 

@@ -21,10 +21,13 @@
  *
  * A request for NEW, SET or DEL holds one or more IPVS_CONN_CMD_ATTR_CONN, which are all tried. If
  * any failed, the request's status (NLMSG_ERROR) is the first error; if it held several, a message
- * IPVS_CMD_CONN_ERRORS before it tells each. Success is told only where NLM_F_ACK asks for it.
+ * IPVS_CMD_CONN_ERRORS before it tells each, or the status is ENOBUFS: not all could be told.
+ * Success is told only where NLM_F_ACK asks for it. Attributes that a command does not use, and
+ * unknown flags, are refused for the whole request.
  */
 enum {
-	/* Add a connection, or replace all its state if it is there. One that leads to another
+	/* Add a connection, or replace its state if it is there: all that SET can change, where
+	 * what is not given is as in a new one, but for CONTROL. One that leads to another
 	 * destination is deleted first: EBUSY if it cannot be. ENOLINK if CONTROL is not there.
 	 */
 	IPVS_CMD_NEW_CONN	= 0x40,
@@ -32,10 +35,13 @@ enum {
 	 * OUT_SEQ, CONTROL. ENOENT if it is not there; ESTALE if DADDR, DPORT are given and others.
 	 */
 	IPVS_CMD_SET_CONN	= 0x41,
-	/* Delete a connection. ENOENT, ESTALE as above; EBUSY while it controls others. */
+	/* Delete a connection, by its key. ENOENT, ESTALE as above; EBUSY while it controls others
+	 * or a packet is just using it: then it expires soon.
+	 */
 	IPVS_CMD_DEL_CONN	= 0x42,
-	/* Get one connection; or with NLM_F_DUMP all, or those that match every attribute given
-	 * in an IPVS_CONN_CMD_ATTR_CONN. Answers are IPVS_CMD_NEW_CONN.
+	/* Get one connection, by its key; or with NLM_F_DUMP all, or those that match every
+	 * attribute given in an IPVS_CONN_CMD_ATTR_CONN: of the key and destination, STATE, FWMARK,
+	 * FLAGS with FLAGS_MASK. Answers are IPVS_CMD_NEW_CONN.
 	 */
 	IPVS_CMD_GET_CONN	= 0x43,
 	IPVS_CMD_CONN_ERRORS	= 0x44,	/* answer only: IPVS_CONN_CMD_ATTR_ERROR ... */
@@ -72,14 +78,18 @@ enum {
 	IPVS_CONN_ATTR_FLAGS,		/* u32: IP_VS_CONN_F_*; _F_SYNC: it was inserted */
 	IPVS_CONN_ATTR_STATE,		/* u16: the protocol's state, or the template's bits */
 	IPVS_CONN_ATTR_FWMARK,		/* u32: of a fwmark service; absent: 0 */
-	IPVS_CONN_ATTR_TIMEOUT,		/* u32: ms from the last packet to expiry, in this state */
+	IPVS_CONN_ATTR_TIMEOUT,		/* u32: ms from the last packet to expiry, in this state; at
+					 * most ~0, 49 days, as EXPIRES
+					 */
 	IPVS_CONN_ATTR_EXPIRES,		/* u32: ms left until expiry */
 	IPVS_CONN_ATTR_IN_SEQ,		/* nested IPVS_CONN_SEQ_ATTR_*: client to server */
 	IPVS_CONN_ATTR_OUT_SEQ,		/* nested IPVS_CONN_SEQ_ATTR_*: server to client */
 	IPVS_CONN_ATTR_CONTROL,		/* nested: key of the template or control connection */
 	IPVS_CONN_ATTR_PE_NAME,		/* string: persistence engine of a template */
 	IPVS_CONN_ATTR_PE_DATA,		/* binary, up to IP_VS_PEDATA_MAXLEN */
-	IPVS_CONN_ATTR_IN_PACKETS,	/* u32: packets from the client; read only */
+	IPVS_CONN_ATTR_IN_PACKETS,	/* u32: packets from the client, the only count that there
+					 * is; read only
+					 */
 	IPVS_CONN_ATTR_N_CONTROL,	/* u32: connections that it controls; read only */
 	IPVS_CONN_ATTR_HAS_DEST,	/* flag: a configured destination is bound; read only */
 	IPVS_CONN_ATTR_FLAGS_MASK,	/* u32: in a GET: which bits of FLAGS must match */
