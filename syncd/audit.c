@@ -28,6 +28,13 @@ enum phase { PHASE_TABLES, PHASE_CHECKS, PHASE_KERNEL, PHASE_SETTLE, PHASE_DONE 
 
 enum dump { DUMP_NONE, DUMP_WANTED, DUMP_RUNS };
 
+/* A finding of an active's kernel that there was no room to write down. */
+struct remembered {
+	uint64_t position; /* of its key in hash space */
+	uint32_t group;
+	enum audit_what what;
+};
+
 struct audit {
 	struct audit_result result;
 	enum phase phase;
@@ -36,6 +43,8 @@ struct audit {
 	size_t group;	   /* whose table is looked at */
 	struct slices at;
 	enum dump dump[2]; /* by enum flow_kind */
+	size_t remembered;
+	struct remembered unlisted[AUDIT_REMEMBERED_MAX];
 };
 
 void audit_free(struct engine *e)
@@ -99,6 +108,27 @@ struct bytes {
 	size_t len;
 };
 
+/* Only events of a group's active node ever withdraw one. */
+static void remember(struct engine *e, const struct group *g, enum audit_what what,
+		     struct bytes flow)
+{
+	struct audit *a = e->audit;
+	const uint8_t *key;
+	size_t len;
+
+	if (g->role != ROLE_ACTIVE)
+		return;
+	if (a->remembered >= AUDIT_REMEMBERED_MAX || flow_key_slice(flow.p, flow.len, &key, &len)) {
+		audit_group(e, g)->unsettled++;
+		return;
+	}
+	a->unlisted[a->remembered++] = (struct remembered){
+		.position = digest_position(&e->digest_key, key, len),
+		.group = g->cfg.id,
+		.what = what,
+	};
+}
+
 static void note(struct engine *e, const struct group *g, enum audit_where where,
 		 enum audit_what what, struct bytes here, struct bytes there)
 {
@@ -106,8 +136,11 @@ static void note(struct engine *e, const struct group *g, enum audit_where where
 	struct audit_finding *f;
 
 	audit_group(e, g)->found[where][what]++;
-	if (r->findings >= AUDIT_FINDINGS_MAX)
+	if (r->findings >= AUDIT_FINDINGS_MAX) {
+		if (where == AUDIT_KERNEL)
+			remember(e, g, what, here.len ? here : there);
 		return;
+	}
 	f = &r->finding[r->findings++];
 	*f = (struct audit_finding){.group = g->cfg.id, .where = where, .what = what};
 	f->here_len = (uint16_t)here.len;
@@ -128,25 +161,48 @@ static bool finding_is_of(const struct audit_finding *f, const uint8_t *key, siz
 	       have_len == len && memcmp(have, key, len) == 0;
 }
 
+static void withdraw_listed(struct engine *e, const struct group *g, const uint8_t *key, size_t len)
+{
+	struct audit_result *r = &e->audit->result;
+
+	for (size_t i = r->findings; i-- > 0;) {
+		const struct audit_finding *f = &r->finding[i];
+
+		if (f->group != g->cfg.id || f->where != AUDIT_KERNEL ||
+		    !finding_is_of(f, key, len))
+			continue;
+		audit_group(e, g)->found[f->where][f->what]--;
+		r->finding[i] = r->finding[--r->findings];
+	}
+}
+
+static void withdraw_remembered(struct engine *e, const struct group *g, uint64_t position)
+{
+	struct audit *a = e->audit;
+
+	for (size_t i = a->remembered; i-- > 0;) {
+		const struct remembered *f = &a->unlisted[i];
+
+		if (f->position != position || f->group != g->cfg.id)
+			continue;
+		audit_group(e, g)->found[AUDIT_KERNEL][f->what]--;
+		a->unlisted[i] = a->unlisted[--a->remembered];
+	}
+}
+
 void audit_on_event(struct engine *e, const struct group *g, const struct flow_key *key)
 {
-	struct audit_result *r;
 	uint8_t bytes[FLOW_KEY_MAX];
 	int n;
 
-	if (!is_running(e) || e->audit->result.findings == 0)
+	if (!is_running(e) || (e->audit->result.findings == 0 && e->audit->remembered == 0))
 		return;
-	r = &e->audit->result;
 	n = flow_key_encode(key, bytes);
-	for (size_t i = r->findings; n > 0 && i-- > 0;) {
-		const struct audit_finding f = r->finding[i];
-
-		if (f.group != g->cfg.id || f.where != AUDIT_KERNEL ||
-		    !finding_is_of(&f, bytes, (size_t)n))
-			continue;
-		audit_group(e, g)->found[f.where][f.what]--;
-		r->finding[i] = r->finding[--r->findings];
-	}
+	if (n <= 0)
+		return;
+	withdraw_listed(e, g, bytes, (size_t)n);
+	if (e->audit->remembered)
+		withdraw_remembered(e, g, digest_position(&e->digest_key, bytes, (size_t)n));
 }
 
 /* ---- tables ------------------------------------------------------------------------------ */

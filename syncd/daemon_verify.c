@@ -98,10 +98,11 @@ static bool deep_group(const struct audit_result *r, const struct audit_group *g
 			(void)json_array_append_new(list, finding_json(&r->finding[i]));
 	(void)json_object_set_new(
 		out, "deep",
-		json_pack("{s:b,s:I,s:I,s:b,s:b,s:b,s:I,s:o}", "equal", good, "flows",
+		json_pack("{s:b,s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:o}", "equal", good, "flows",
 			  (json_int_t)g->flows, "counter", (json_int_t)g->counter, "compared",
 			  g->compared, "repaired", g->differed && g->equal, "kernel_compared",
-			  r->kernel, "found", (json_int_t)found_in(g), "findings", list));
+			  r->kernel, "found", (json_int_t)found_in(g), "unsettled",
+			  (json_int_t)g->unsettled, "findings", list));
 	return good;
 }
 

@@ -179,7 +179,10 @@ enum audit_what {
 	AUDIT_WHATS,
 };
 
-enum { AUDIT_FINDINGS_MAX = 256 };
+enum {
+	AUDIT_FINDINGS_MAX = 256,    /* told flow by flow */
+	AUDIT_REMEMBERED_MAX = 4096, /* counted beyond those, and withdrawn by their event */
+};
 
 /* One flow that is not as it should be: `here` in this table or kernel, `there` in the active's
  * table or, of a kernel, in this node's. Encoded; a length of 0: it is not there. */
@@ -198,6 +201,7 @@ struct audit_group {
 	bool compared, equal; /* in the end; an active: with all standbys */
 	bool differed;	      /* at first: a repair has run since */
 	uint64_t found[AUDIT_WHERES][AUDIT_WHATS];
+	uint64_t unsettled; /* of those, not remembered: an event may have explained them since */
 };
 
 struct audit_result {

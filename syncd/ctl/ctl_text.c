@@ -196,6 +196,11 @@ static void print_deep(const json_t *deep, FILE *to)
 	if (number(deep, "found") > (json_int_t)json_array_size(list))
 		(void)fprintf(to, "    and %" JSON_INTEGER_FORMAT " more\n",
 			      number(deep, "found") - (json_int_t)json_array_size(list));
+	if (number(deep, "unsettled") > 0)
+		(void)fprintf(to,
+			      "    too many to remember: %" JSON_INTEGER_FORMAT
+			      " of these may be flows whose event came since; look again\n",
+			      number(deep, "unsettled"));
 }
 
 void ctl_text_verify(const json_t *response, FILE *to)

@@ -7,7 +7,8 @@ $(LIB_SIM): $(call obj,$(SIM_SRC))
 $(SIM): $(call obj,tests/sim/sim_main.c) $(LIB_SIM) $(TEST_LIB) $(LIBS_ALL)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/tests/test_sim: $(B)/obj/tests/unit/test_sim.o $(LIB_SIM) $(TEST_LIB) $(LIBS_ALL)
+$(B)/tests/test_sim $(B)/tests/test_deep: $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIB_SIM) \
+    $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_TEST) $(LDLIBS)
