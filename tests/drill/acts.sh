@@ -54,6 +54,62 @@ taken_over_by() {
   settle
 }
 
+# crash FROM TO: the active one loses its power.
+crash() {
+  fault
+  power_off "$1"
+  taken_over_by "$2"
+}
+
+# usual_crash NODE...: the usual flows over these balancers, of which the first one crashes.
+usual_crash() {
+  balancers_up "$@"
+  flows_usual
+  steady "$@"
+  crash "$1" "$2"
+}
+
+# no_gap NODE...: its stream has lost nothing so far that was not asked for and sent again.
+no_gap() {
+  local node
+  for node; do
+    ! node_ctl "$node" -j status | grep -q '"degraded": [1-9]' || problem "the stream to $node had a gap"
+  done
+}
+
+# links_in_turn NODE...: of two sync links first one fails, then the other, and flows are born meanwhile.
+links_in_turn() {
+  local node
+  needs links
+  SYNC_LINKS=2
+  balancers_up "$@"
+  flows_usual
+  steady "$@"
+  for node; do cable "$node" sync down; done
+  flows_few second
+  steady "$@"
+  for node; do cable "$node" sync up; done
+  for node; do cable "$node" sync2 down; done
+  flows_few third
+  steady "$@"
+  no_gap "$@"
+}
+
+# split_up ACTIVE STANDBY: the active one is cut off from clients and peer and serves on alone, while
+# the other takes over and flows are born on it.
+split_up() {
+  GATEWAY=10.0.0.11 # a check that looks the wrong way: otherwise there is no split
+  balancers_up "$@"
+  flows_usual
+  steady "$@"
+  fault
+  cable "$1" sync down
+  uplink "$1" front down
+  taken_over_by "$2"
+  flows_few split
+  settle
+}
+
 # What was broken by `fault` ought to have moved nothing: the flows have shown what they do, and the
 # node still holds the addresses.
 not_taken_from() {

@@ -32,6 +32,7 @@ declare -A OWNED_NS  # since when
 declare -A LOST_NS   # when its owner gave it up
 declare -A GONE_NS   # since when nobody had it before its owner got it
 SYNC_LINKS=1         # 2: a second sync link, with a switch of its own; 10.9.10.N
+SYNC_MTU=1500        # of the first sync link
 WATCH=               # fd of the fifo that the address watchers write to
 
 # A box runs a command: in_box NODE COMMAND...
@@ -159,7 +160,8 @@ box_plug() {
   {
     echo "link add front address 02:00:00:00:01:0$n type veth peer name $l-front netns sw"
     echo "link add back address 02:00:00:00:02:0$n type veth peer name $l-back netns sw"
-    echo "link add sync address 02:00:00:00:03:0$n type veth peer name $l-sync netns sw"
+    echo "link add sync mtu $SYNC_MTU address 02:00:00:00:03:0$n type veth" \
+      "peer name $l-sync mtu $SYNC_MTU netns sw"
     echo "addr add 172.16.0.$n/24 dev front"
     echo "addr add fd00:f::$n/64 dev front nodad"
     echo "addr add 10.0.0.$n/24 dev back"
@@ -302,6 +304,23 @@ table inet loss {
   }
 }
 END
+}
+
+# count_long NODE: counts datagrams of data over the sync link that need jumbo frames.
+count_long() {
+  ip netns exec "$1" nft -f - <<END || die "$1 refuses the rules"
+table inet long {
+  counter data { }
+  chain sync {
+    type filter hook prerouting priority -400; policy accept;
+    iifname "sync" udp dport 8849 udp length > 1500 @th,88,8 1 counter name data
+  }
+}
+END
+}
+
+counted_long() {
+  ip netns exec "$1" nft list counter inet long data | sed -n 's/.*packets \([0-9]*\).*/\1/p'
 }
 
 forget_owner() {

@@ -1,17 +1,5 @@
 # shellcheck shell=bash disable=SC2034
 # a fifth of all that crosses the sync link is lost, both ways
 
-site_up lb-a lb-b
-servers_start
-for node in lb-a lb-b; do
-  lossy $node 20
-  sync_start $node
-done
-keepalived_start lb-a
-wait_owner lb-a 10 "${ADDRESSES[@]}"
-keepalived_start lb-b
-flows_usual
-steady lb-a lb-b
-fault
-power_off lb-a
-taken_over_by lb-b
+box_settings() { lossy "$1" 20; }
+usual_crash lb-a lb-b

@@ -1,16 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # the active one is cut off from clients and peer, serves on alone; both meet again, sync link first
 
-GATEWAY=10.0.0.11 # a check that looks the wrong way: otherwise there is no split
-balancers_up lb-a lb-b
-flows_usual
-steady lb-a lb-b
-fault
-cable lb-a sync down
-uplink lb-a front down
-taken_over_by lb-b
-flows_few split
-settle
+split_up lb-a lb-b
 # As docs/failure-modes.md has it: who is to stay knows all flows before it is sent their packets.
 split_knows() {
   [ "$(node_status lb-a web flows)" -ge "$(node_status lb-b web flows)" ] &&

@@ -1,0 +1,5 @@
+# shellcheck shell=bash disable=SC2034
+# one in a hundred of all that crosses the sync link is lost, both ways
+
+box_settings() { lossy "$1" 1; }
+usual_crash lb-a lb-b
