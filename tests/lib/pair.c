@@ -22,7 +22,7 @@
 #include "tests/lib/pair.h"
 #include "tests/lib/tmpdir.h"
 
-enum { KINDS = 4, PER_KIND = 50000, CLIENT = 100 };
+enum { KINDS = 4, PER_KIND = 50000, CLIENT = 100, CLIENTS = 100 };
 
 static void must(bool good, const char *what)
 {
@@ -324,7 +324,7 @@ bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout
 /* TCP and UDP, each with destination NAT alone and with both; a client of its own for each kind. */
 struct flow pair_flow(const struct pair *p, unsigned n)
 {
-	unsigned kind = n / PER_KIND % KINDS;
+	unsigned kind = n / PER_KIND % (p->dnat_only ? CLIENTS : KINDS);
 	bool both = kind % 2 && !p->dnat_only;
 	struct flow f = ct_lab_flow(kind < 2 || p->dnat_only ? IPPROTO_TCP : IPPROTO_UDP, 4,
 				    both ? CT_LAB_BOTH : CT_LAB_DNAT, n % PER_KIND);

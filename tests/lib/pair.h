@@ -94,7 +94,8 @@ bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout
 void pair_enter(struct pair *p, size_t i);
 void pair_leave(struct pair *p);
 
-/* Makes, or with del deletes, flows first .. first + n - 1 (of 4 x 50,000) in node i's kernel. */
+/* Makes, or with del deletes, flows first .. first + n - 1 in node i's kernel: of 4 x 50,000, with
+ * dnat_only of 100 x 50,000. */
 void pair_flows(struct pair *p, size_t i, unsigned first, unsigned n, bool del);
 
 /* The n-th of these flows, and the number of one that has come back. */
