@@ -54,7 +54,7 @@ static int dump_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len)
 
 	(void)hash;
 	if (flow_decode(bytes, len, &f) == 0 && f.key.kind == s->kind)
-		s->ev.on_dump(s->ev.ctx, &f);
+		s->ev.on_dump(s->ev.ctx, &f, false);
 	return 0;
 }
 

@@ -30,6 +30,7 @@ static const struct counter of_engine[] = {
 	OF(duplicates, "Data datagrams received twice, over another link or as a needless repair"),
 	OF(offered, "Flows offered to the winner of a split"),
 	OF(taken, "Flows taken from the loser of a split"),
+	OF(leftovers, "Entries of ended flows, installed here before a crash, found and deleted"),
 	OF(events, "Events of the kernel"),
 	OF(overruns, "Times the kernel lost events because they were not read in time"),
 	OF(dumps, "Dumps of the kernel's table begun"),

@@ -16,6 +16,7 @@
 #include "syncd/ctl/ctl_server.h"
 #include "syncd/ctl/metrics_http.h"
 #include "syncd/engine.h"
+#include "syncd/kernel/ct_label.h"
 #include "syncd/kernel/kernel.h"
 #include "syncd/net/link.h"
 #include "syncd/role/guard.h"
@@ -78,6 +79,7 @@ struct daemon {
 	struct daemon_heard heard[NODES_MAX];
 	struct daemon_journal *journal; /* NULL: none */
 	struct engine *engine;
+	struct ct_label *label;	    /* NULL: what is installed is not marked */
 	struct daemon_edge edge[2]; /* by enum flow_kind */
 	struct daemon_group *group;
 	struct guard *guard;
@@ -127,6 +129,7 @@ const char *daemon_peer_link(void *daemon, uint16_t node);
 /* daemon_kernel.c: the kernel's edges and what is wrong with this box */
 int daemon_open_kernel(struct daemon *d);
 void daemon_close_kernel(struct daemon *d);
+void daemon_keep_label(struct daemon *d); /* the ruleset has changed */
 void daemon_check_box(struct daemon *d);
 
 /* daemon_role.c: who says what role, and what the world is told of it */

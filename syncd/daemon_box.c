@@ -147,6 +147,7 @@ void daemon_watch_box(struct daemon *d)
 		d->rules = found;
 		d->rules_known = true;
 		d->box_turn = 0;
+		daemon_keep_label(d);
 	}
 	if (d->box_turn++ % DRIFT_EVERY != 0)
 		return;

@@ -143,6 +143,36 @@ static const char *nat_fault(const struct daemon *d)
 	return NULL;
 }
 
+/* Without it all works, but for what a crash leaves in a standby's kernel. */
+static void open_label(struct daemon *d, struct ct_config *c)
+{
+	const int bit = d->cfg->conntrack.label_bit;
+	char why[CT_LABEL_WHY_MAX];
+	bool wanted = false;
+	int err;
+
+	for (size_t i = 0; i < d->cfg->groups; i++)
+		wanted |= d->cfg->group[i].install != CONFIG_NEVER;
+	if (bit < 0 || !wanted)
+		return;
+	err = ct_label_open(d->cfg->node.name, (unsigned)bit, &d->label, why);
+	if (!err) {
+		c->own_label[bit / 8] = (uint8_t)(1u << bit % 8);
+		return;
+	}
+	log_notice("conntrack: no rule can enable labels: %s: after a crash as standby, flows that "
+		   "ended meanwhile stay in this kernel until their leases end; label = none "
+		   "accepts that silently",
+		   why[0] ? why : strerror(-err));
+}
+
+/* A ruleset that begins with "flush ruleset" takes the table with it. */
+void daemon_keep_label(struct daemon *d)
+{
+	if (d->label && ct_label_keep(d->label) > 0)
+		log_notice("conntrack: the table that enables labels was gone, and is there again");
+}
+
 static int open_conntrack(struct daemon *d)
 {
 	struct daemon_edge *ed = &d->edge[FLOW_CONNTRACK];
@@ -156,6 +186,7 @@ static int open_conntrack(struct daemon *d)
 	err = probe_conntrack(&c);
 	if (err)
 		return err;
+	open_label(d, &c);
 	err = ct_sink_open(&c, &to_sink, &ed->sink);
 	if (!err)
 		err = ct_source_open(&c, ct_sink_portid(ed->sink), &to_source, &ed->source);
@@ -230,6 +261,7 @@ void daemon_close_kernel(struct daemon *d)
 		ed->source = NULL;
 		ed->sink = NULL;
 	}
+	ct_label_close(d->label);
 }
 
 /* Own addresses, for the hello: connections of any member itself are nobody's to sync. */

@@ -375,6 +375,8 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 		table_clear(g->table);
 		g->equal = false;
 	}
+	/* With an empty table nothing is known of what the kernel has. */
+	g->leftovers = role == ROLE_STANDBY && table_count(g->table) == 0;
 	path_kernel_listen(e);
 	for (int k = 0; e->cfg.reconcile_s && k < 2; k++)
 		reconcile_want(e, (enum flow_kind)k, now.mono_us + e->cfg.reconcile_s * S_US);

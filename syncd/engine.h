@@ -261,6 +261,7 @@ struct engine_counters {
 	uint64_t installed, removed, renewed, refused, checks_sent, checks_equal, checks_differed;
 	uint64_t loops, oversized, duplicates;
 	uint64_t offered, taken; /* flows, after a split */
+	uint64_t leftovers;
 };
 const struct engine_counters *engine_counters(const struct engine *e);
 

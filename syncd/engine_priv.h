@@ -79,6 +79,7 @@ struct group {
 	bool complete, handover, check_due;
 	bool unproven; /* took over with flows that were not all proven to be in the kernel */
 	bool fresh;    /* this term began with an empty table: the dump fills it without sending */
+	bool settled;  /* took over equal: what it installed and its table lacks has ended */
 	bool committing; /* the table is on its way into the kernel (install = takeover) */
 	uint64_t last_check_us;
 	uint64_t final_counter;
@@ -89,6 +90,7 @@ struct group {
 	uint16_t active; /* node whose term is the highest and who says it is active; 0: nobody */
 	struct repair_client *client;
 	bool equal, data_since_check;
+	bool leftovers; /* its kernel may have what was installed here and is not in the table */
 	uint64_t equal_session, equal_term; /* of the stream that it was compared with */
 	uint64_t equal_us, lag_us;
 	uint64_t check_count; /* flows that the active said it has */
@@ -214,7 +216,8 @@ int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f);
 /* reconcile.c */
 void reconcile_want(struct engine *e, enum flow_kind kind, uint64_t at_us);
 void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us);
-void reconcile_on_dump(void *ctx, const struct flow *f);
+void reconcile_on_dump(void *ctx, const struct flow *dumped, bool ours);
+void reconcile_leftovers(struct engine *e, struct group *g);
 void reconcile_on_dump_end(void *ctx, int err);
 bool kernel_is_drained(struct engine *e);
 

@@ -320,6 +320,7 @@ static bool group_kernel_tick(struct engine *e, struct group *g, size_t *budget,
 {
 	bool more = false;
 
+	reconcile_leftovers(e, g);
 	path_out_release_held(e, g, next_us);
 	retry_tick(e, g, next_us);
 	if ((g->kernel_full || g->refused_by_kernel) && g->retry.n == 0 && kernel_is_drained(e))

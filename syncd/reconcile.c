@@ -66,7 +66,37 @@ static bool is_newer(const struct group *g, const uint8_t *key, size_t key_len)
 		       : table_touched(g->table, key, key_len);
 }
 
-static void on_dump_active(struct engine *e, struct group *g, const struct flow *f)
+/*
+ * An entry that this node installed, perhaps before it was killed, and whose flow has ended since.
+ * Only a table that was proven equal with an active's can say so; until then it is remembered that
+ * there are such.
+ */
+static void forget_leftover(struct engine *e, struct group *g, const uint8_t *key, size_t len)
+{
+	const bool known = g->role == ROLE_ACTIVE ? g->settled : g->equal;
+
+	if (known && table_kernel_del(g->table, key, len) == 0)
+		e->counters.leftovers++;
+	else
+		g->leftovers = true;
+}
+
+/* Those that were seen before the proof are judged by one more dump. */
+void reconcile_leftovers(struct engine *e, struct group *g)
+{
+	const struct edge *ed = &e->edge[FLOW_CONNTRACK];
+
+	if (!g->leftovers || !g->equal || g->role != ROLE_STANDBY || !group_installs(g) ||
+	    ed->dumping)
+		return;
+	g->leftovers = false;
+	reconcile_want(e, FLOW_CONNTRACK,
+		       ed->ended_us + RECONCILE_GAP_US > e->now.mono_us
+			       ? ed->ended_us + RECONCILE_GAP_US
+			       : e->now.mono_us);
+}
+
+static void on_dump_active(struct engine *e, struct group *g, const struct flow *f, bool ours)
 {
 	uint8_t bytes[FLOW_MAX];
 	const uint8_t *key, *kept;
@@ -87,12 +117,16 @@ static void on_dump_active(struct engine *e, struct group *g, const struct flow 
 		return;
 	}
 	audit_on_kernel(e, g, f, key, key_len);
+	if (ours && g->settled && !table_get(g->table, key, key_len, &kept, &kept_len)) {
+		forget_leftover(e, g, key, key_len);
+		return;
+	}
 	if (table_put(g->table, bytes, (size_t)n,
 		      g->fresh && !g->complete ? TABLE_NONE : TABLE_WIRE) < 0)
 		g->refused_since_sync++;
 }
 
-static void on_dump_standby(struct engine *e, struct group *g, const struct flow *f)
+static void on_dump_standby(struct engine *e, struct group *g, const struct flow *f, bool ours)
 {
 	uint8_t key[FLOW_KEY_MAX];
 	const uint8_t *bytes;
@@ -103,10 +137,13 @@ static void on_dump_standby(struct engine *e, struct group *g, const struct flow
 	if (n < 0)
 		return;
 	if (!table_get(g->table, key, (size_t)n, &bytes, &len)) {
-		/* Nobody's here; left alone, but told to who asks. */
-		if (group_installs(g) && !path_out_is_member(e, &f->key) &&
-		    !split_was_closed(e, g, key, (size_t)n))
+		if (!group_installs(g) || path_out_is_member(e, &f->key))
+			return;
+		/* Nobody's here: left alone, but told to who asks. */
+		if (!split_was_closed(e, g, key, (size_t)n))
 			audit_on_kernel(e, g, f, key, (size_t)n);
+		if (ours)
+			forget_leftover(e, g, key, (size_t)n);
 		return;
 	}
 	newer = table_bit_get(g->table, key, (size_t)n, TABLE_SEEN);
@@ -137,7 +174,7 @@ static void complete_offloaded(const struct group *g, struct flow *f)
 	f->ct.state = TCP_CONNTRACK_ESTABLISHED;
 }
 
-void reconcile_on_dump(void *ctx, const struct flow *dumped)
+void reconcile_on_dump(void *ctx, const struct flow *dumped, bool ours)
 {
 	struct edge *ed = ctx;
 	struct group *g = group_of_key(ed->e, &dumped->key);
@@ -153,9 +190,9 @@ void reconcile_on_dump(void *ctx, const struct flow *dumped)
 		f = &whole;
 	}
 	if (g->role == ROLE_ACTIVE)
-		on_dump_active(ed->e, g, f);
+		on_dump_active(ed->e, g, f, ours);
 	else if (g->role == ROLE_STANDBY)
-		on_dump_standby(ed->e, g, f);
+		on_dump_standby(ed->e, g, f, ours);
 }
 
 struct unseen {
@@ -230,6 +267,7 @@ static void group_dumped(struct engine *e, struct group *g)
 	if (g->role != ROLE_ACTIVE || g->complete)
 		return;
 	g->complete = true;
+	g->settled = false;
 	g->check_due = true;
 	g->kernel_right = false;
 	e->hello_now = true;

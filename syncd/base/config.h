@@ -134,6 +134,8 @@ struct config_conntrack {
 	enum config_sctp_from sctp_from;
 	uint32_t lease_s, reconcile_s;
 	struct config_bytes label_mask; /* bits of labels that are carried; empty: none */
+	char label[8]; /* a label bit that marks what was installed here, or "none" */
+	int label_bit; /* the same; -1: none */
 	struct config_prefixes leave_out;
 	uint32_t event_buffer_kb;
 	bool local; /* also the box's own flows */

@@ -260,6 +260,32 @@ static int check_paths(struct config *c)
 	return rc;
 }
 
+static int check_label(struct config *c)
+{
+	enum { BITS = FLOW_LABELS_MAX * 8 };
+	struct config_conntrack *ct = &c->conntrack;
+	const int line = line_of(c, "conntrack", 0, "label");
+	char *end;
+	unsigned long bit;
+
+	ct->label_bit = -1;
+	if (strcmp(ct->label, "none") == 0)
+		return 0;
+	bit = strtoul(ct->label, &end, 10);
+	if (ct->label[0] < '0' || ct->label[0] > '9' || *end != '\0' || bit >= BITS)
+		return config_fail(c->tree, line,
+				   "option 'label': '%s' is not allowed; allowed: a number from 0 "
+				   "to %d, or none",
+				   ct->label, BITS - 1);
+	if (bit / 8 < ct->label_mask.n && ct->label_mask.item[bit / 8] & (1u << bit % 8))
+		return config_fail(c->tree, line,
+				   "option 'label': bit %lu is carried by label_mask; allowed: a "
+				   "bit that nothing else uses, or none",
+				   bit);
+	ct->label_bit = (int)bit;
+	return 0;
+}
+
 static void set_directory(struct config *c, char *dir, const char *above, const char *option)
 {
 	if (dir[0] != '\0')
@@ -290,6 +316,8 @@ int config_check(struct config *c)
 		rc = check_groups(c);
 	if (rc == 0)
 		rc = check_reach(c);
+	if (rc == 0)
+		rc = check_label(c);
 	if (rc == 0)
 		rc = check_paths(c);
 	if (rc < 0)

@@ -97,6 +97,7 @@ static const struct config_option conntrack_options[] = {
 	{"lease_s", NUM(config_conntrack, lease_s, 60, 86400, "600")},
 	{"reconcile_s", NUM(config_conntrack, reconcile_s, 1, 86400, "300")},
 	{"label_mask", LIST(config_conntrack, label_mask, CONFIG_HEX)},
+	{"label", WORD(config_conntrack, label, "127")},
 	{"leave_out", LIST(config_conntrack, leave_out, CONFIG_PREFIXES)},
 	{"event_buffer_kb", NUM(config_conntrack, event_buffer_kb, 64, 1048576, "16384")},
 	{"local", BOOL(config_conntrack, local, "false")},

@@ -12,6 +12,8 @@
 #include "syncd/kernel/ct_attr.h"
 #include "syncd/kernel/ct_message.h"
 
+static const uint8_t no_labels[FLOW_LABELS_MAX];
+
 static struct ct_writer message_begin(const struct ct_batch *b, unsigned type, unsigned flags,
 				      const struct flow_key *k)
 {
@@ -256,17 +258,20 @@ static void put_seqadj(struct ct_writer *w, unsigned type, const struct flow_seq
 	ct_nest_end(w, nest);
 }
 
-static void put_labels(struct ct_writer *w, const struct flow_conntrack *ct, const uint8_t *mask)
+/* The bits of `own` are set whatever the flow says, and those outside both are left as they are. */
+static void put_labels(struct ct_writer *w, const struct flow_conntrack *ct, const uint8_t *mask,
+		       const uint8_t *own)
 {
-	static const uint8_t none[FLOW_LABELS_MAX];
-	uint8_t labels[FLOW_LABELS_MAX];
+	uint8_t labels[FLOW_LABELS_MAX], changed[FLOW_LABELS_MAX];
 
-	for (unsigned i = 0; i < FLOW_LABELS_MAX; i++)
-		labels[i] = ct->labels[i] & mask[i];
-	if (memcmp(labels, none, sizeof(none)) == 0)
+	for (unsigned i = 0; i < FLOW_LABELS_MAX; i++) {
+		changed[i] = mask[i] | own[i];
+		labels[i] = (ct->labels[i] & mask[i]) | own[i];
+	}
+	if (memcmp(labels, no_labels, sizeof(no_labels)) == 0)
 		return;
 	ct_put(w, CTA_LABELS, labels, sizeof(labels));
-	ct_put(w, CTA_LABELS_MASK, mask, FLOW_LABELS_MAX);
+	ct_put(w, CTA_LABELS_MASK, changed, sizeof(changed));
 }
 
 /* What both a creation and a change may carry. */
@@ -288,10 +293,12 @@ static void put_values(struct ct_writer *w, const struct flow *f, const struct c
 		ct_put_be32(w, CTA_SYNPROXY_TSOFF, ct->synproxy_tsoff);
 		ct_nest_end(w, nest);
 	}
-	if (how->label_mask)
-		put_labels(w, ct, how->label_mask);
 }
 
+/*
+ * Where no rule uses labels the kernel leaves them out of a new entry without a word; an update it
+ * refuses (ENOSPC), so what marks the entry for ours comes with its creation only.
+ */
 void ct_message_insert(struct ct_batch *b, const struct flow *f, const struct ct_write *how)
 {
 	const struct flow_conntrack *ct = &f->ct;
@@ -303,6 +310,8 @@ void ct_message_insert(struct ct_batch *b, const struct flow *f, const struct ct
 	 */
 	ct_put_be32(&w, CTA_STATUS, (ct->status & ~(uint32_t)IPS_EXPECTED) | IPS_CONFIRMED);
 	put_values(&w, f, how);
+	put_labels(&w, ct, how->label_mask ? how->label_mask : no_labels,
+		   how->own_label ? how->own_label : no_labels);
 	if (ct->mark)
 		ct_put_be32(&w, CTA_MARK, ct->mark);
 	if (ct->helper[0]) {
@@ -327,6 +336,7 @@ void ct_message_update(struct ct_batch *b, const struct flow *f, const struct ct
 	put_name(&w, &f->key);
 	ct_put_be32(&w, CTA_STATUS, f->ct.status | IPS_CONFIRMED);
 	put_values(&w, f, how);
+	put_labels(&w, &f->ct, how->label_mask ? how->label_mask : no_labels, no_labels);
 	ct_put_be32(&w, CTA_MARK, f->ct.mark);
 	message_end(b, &w);
 }

@@ -49,6 +49,12 @@ void ct_config_init(struct ct_config *c)
 	ct_config_add_protocol(c, IPPROTO_DCCP);
 }
 
+void ct_config_keep_own(struct ct_config *c)
+{
+	for (unsigned i = 0; i < FLOW_LABELS_MAX; i++)
+		c->label_mask[i] &= (uint8_t)~c->own_label[i];
+}
+
 static void *copy_of(const void *from, size_t count, size_t size)
 {
 	void *to = calloc(count ? count : 1, size);

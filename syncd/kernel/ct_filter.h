@@ -31,6 +31,8 @@ struct ct_config {
 	bool include_local; /* also the box's own connections */
 	enum ct_from tcp_from, sctp_from, dccp_from, udp_from, other_from;
 	uint8_t label_mask[FLOW_LABELS_MAX]; /* label bits that are carried; none by default */
+	uint8_t own_label[FLOW_LABELS_MAX];  /* the bit that marks what the sink inserted, and is
+						never carried; none by default */
 	unsigned lease_s;		     /* time that an installed flow lives unless renewed */
 	size_t rcvbuf_bytes, rcvbuf_max_bytes; /* of the event socket: at first, and grown to */
 	unsigned poll_us; /* once busy, events are read this often instead of at each */
@@ -39,6 +41,8 @@ struct ct_config {
 /* tcp, udp, sctp, dccp; TCP from ESTABLISHED, UDP from the first reply; leases of 10 minutes. */
 void ct_config_init(struct ct_config *c);
 void ct_config_add_protocol(struct ct_config *c, uint8_t l4proto);
+/* What marks entries as a node's own is not carried, whatever label_mask says. */
+void ct_config_keep_own(struct ct_config *c);
 bool ct_config_has_protocol(const struct ct_config *c, uint8_t l4proto);
 
 struct ct_filter;

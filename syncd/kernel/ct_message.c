@@ -265,10 +265,20 @@ static void read_helper(struct ct_attrs row, char name[FLOW_HELPER_MAX])
 	}
 }
 
-static void read_labels(const struct ct_attr *a, const uint8_t *mask, uint8_t *labels)
+static void read_labels(const struct ct_attr *a, const uint8_t *mask, struct ct_record *out)
 {
-	for (unsigned i = 0; i < a->len && i < FLOW_LABELS_MAX; i++)
-		labels[i] = a->data[i] & mask[i];
+	for (unsigned i = 0; i < a->len && i < FLOW_LABELS_MAX; i++) {
+		out->labels[i] = a->data[i];
+		out->flow.ct.labels[i] = a->data[i] & mask[i];
+	}
+}
+
+bool ct_message_has_label(const struct ct_record *r, const uint8_t bits[FLOW_LABELS_MAX])
+{
+	for (unsigned i = 0; i < FLOW_LABELS_MAX; i++)
+		if (r->labels[i] & bits[i])
+			return true;
+	return false;
 }
 
 /* What is found on the way and put in its place once both tuples are known. */
@@ -307,7 +317,7 @@ static unsigned read_attr(const struct ct_attr *a, const uint8_t *mask, struct r
 		ct->mark = ct_attr_be32(a);
 		return FLOW_PART_MARK;
 	case CTA_LABELS:
-		read_labels(a, mask, ct->labels);
+		read_labels(a, mask, out);
 		return FLOW_PART_LABELS;
 	case CTA_SEQ_ADJ_ORIG:
 		read_seqadj(ct_attr_nested(a), &ct->seqadj[FLOW_ORIG]);

@@ -13,17 +13,21 @@ struct nlmsghdr;
 /* What one message said of a flow. */
 struct ct_record {
 	struct flow flow;
-	unsigned parts;	    /* enum flow_part: which of them were in the message */
-	uint32_t timeout_s; /* time left; 0 also where the message has none */
+	unsigned parts;			 /* enum flow_part: which of them were in the message */
+	uint32_t timeout_s;		 /* time left; 0 also where the message has none */
+	uint8_t labels[FLOW_LABELS_MAX]; /* all of them, also those outside the mask */
 };
 
 /*
  * Reads a message of the conntrack subsystem whose nlmsg_len the caller has checked against its
- * buffer. Label bits outside label_mask read as zero. Returns 0, or -EBADMSG where it names no
- * flow; *out then holds anything.
+ * buffer. The flow's label bits outside label_mask read as zero. Returns 0, or -EBADMSG where it
+ * names no flow; *out then holds anything.
  */
 int ct_message_parse(const struct nlmsghdr *nlh, const uint8_t label_mask[FLOW_LABELS_MAX],
 		     struct ct_record *out);
+
+/* True where the entry has one of these label bits. */
+bool ct_message_has_label(const struct ct_record *r, const uint8_t bits[FLOW_LABELS_MAX]);
 
 /* What happened, by the message's type and flags. */
 bool ct_message_is_destroy(const struct nlmsghdr *nlh);
@@ -47,6 +51,7 @@ struct ct_batch {
 struct ct_write {
 	uint32_t timeout_s;
 	const uint8_t *label_mask; /* NULL: leave labels out */
+	const uint8_t *own_label;  /* bits that an insertion sets too; NULL: none */
 };
 
 /*

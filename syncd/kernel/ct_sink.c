@@ -93,7 +93,8 @@ static bool batch_has_room(const struct ct_sink *s)
 static void write_batch(struct ct_sink *s)
 {
 	const struct ct_write how = {.timeout_s = s->config.lease_s,
-				     .label_mask = s->config.label_mask};
+				     .label_mask = s->config.label_mask,
+				     .own_label = s->config.own_label};
 
 	s->batch.len = 0;
 	s->entry_count = 0;
@@ -404,6 +405,7 @@ int ct_sink_open(const struct ct_config *c, const struct sink_events *events, st
 	s->base.ops = &ops;
 	s->to = *events;
 	s->config = *c;
+	ct_config_keep_own(&s->config);
 	s->config.ignore = NULL;
 	s->config.zones = NULL;
 	s->batch = (struct ct_batch){.buf = s->buf, .seq = 1};

@@ -365,7 +365,7 @@ static void on_record(void *ctx, const struct nlmsghdr *nlh)
 	else if (!ct_filter_ripe(s->filter, &r.flow, r.parts))
 		s->stats.unripe++;
 	else
-		s->to.on_dump(s->to.ctx, &r.flow);
+		s->to.on_dump(s->to.ctx, &r.flow, ct_message_has_label(&r, s->config.own_label));
 }
 
 static unsigned read_dump(struct ct_source *s, unsigned budget)
@@ -544,6 +544,7 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 	s->base.ops = &ops;
 	s->to = *events;
 	s->config = *c;
+	ct_config_keep_own(&s->config);
 	s->own_portid = own_portid;
 	s->epoll_fd = s->timer_fd = s->events.fd = s->ask.fd = -1;
 	ct_dump_init(&s->dump);

@@ -112,7 +112,7 @@ static void take(struct ipvs_bpf_source *s, const struct ipvs_bpf_record *r)
 		   (r->bound || s->program->bss->listening == SOURCE_ALL)) {
 		/* One that a standby holds unbound came before its service: put again, it is bound.
 		 */
-		s->to.on_dump(s->to.ctx, &f);
+		s->to.on_dump(s->to.ctx, &f, false);
 	}
 }
 

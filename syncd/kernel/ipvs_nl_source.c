@@ -144,7 +144,7 @@ static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
 	else if (r.bound || s->listening == SOURCE_ALL)
 		/* One that a standby holds unbound came before its service: put again, it is bound.
 		 */
-		s->to.on_dump(s->to.ctx, &r.flow);
+		s->to.on_dump(s->to.ctx, &r.flow, false);
 }
 
 /* Returns false once the dump has ended. */

@@ -136,7 +136,7 @@ void ipvs_sync_source_on_done(void *source, enum sink_op op, const struct flow *
 static void hand_out(struct ipvs_sync_source *s, const struct flow *f)
 {
 	if (s->handing && ipvs_flow_ripe(f))
-		s->to.on_dump(s->to.ctx, f);
+		s->to.on_dump(s->to.ctx, f, false);
 }
 
 /* One that nobody told of: idle since before we came, or late in the tap. */

@@ -27,9 +27,12 @@ struct source_events {
 	 */
 	void (*on_event)(void *ctx, enum flow_event what, const struct flow *f, unsigned parts,
 			 bool live);
-	/* A record of a dump begun with source_dump. A TCP flow of state 0 is offloaded, and so
-	 * established: its flags and window scales are as they were. */
-	void (*on_dump)(void *ctx, const struct flow *f);
+	/*
+	 * A record of a dump begun with source_dump. A TCP flow of state 0 is offloaded, and so
+	 * established: its flags and window scales are as they were. ours: its entry was made by a
+	 * sink of this node, perhaps before a crash; false also where the kernel cannot tell.
+	 */
+	void (*on_dump)(void *ctx, const struct flow *f, bool ours);
 	/* The dump ended: 0, or -errno (-EINTR: interrupted, nothing may be concluded from it). */
 	void (*on_dump_end)(void *ctx, int err);
 	/* Events were lost (ENOBUFS): only a dump can tell what is true now. */

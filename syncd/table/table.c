@@ -257,6 +257,32 @@ static int del_unknown(struct table *t, uint64_t hash, const uint8_t *key, size_
 	return 0;
 }
 
+int table_kernel_del(struct table *t, const uint8_t *key, size_t key_len)
+{
+	uint64_t hash = ahead_position(t, key, key_len);
+	struct record *rec;
+	struct place at;
+	int err;
+
+	if (key_len == 0 || key_len > FLOW_KEY_MAX)
+		return -EBADMSG;
+	if (!queue_reserve(t, TABLE_KERNEL))
+		return -ENOMEM;
+	rec = bucket_find(t, hash, key, key_len, &at);
+	if (rec && !(rec->flags & REC_TOMBSTONE))
+		return 0;
+	if (!rec) {
+		err = add_record(t, hash, key, key_len, &at);
+		if (err)
+			return err;
+		rec = place_record(at);
+		rec->flags = REC_TOMBSTONE;
+	}
+	queue_push(t, rec, KERNEL);
+	bucket_grow(t);
+	return 0;
+}
+
 void table_del_at(struct table *t, struct place at, enum table_queue queue)
 {
 	struct record *rec = place_record(at);

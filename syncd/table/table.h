@@ -104,6 +104,10 @@ bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len);
  * with nothing queued. */
 int table_kernel_all(struct table *t);
 
+/* Queues a delete for the kernel of a flow that the table has not. Returns 0 (also where the table
+ * has it: nothing is queued), -EBADMSG, -ENOSPC or -ENOMEM. */
+int table_kernel_del(struct table *t, const uint8_t *key, size_t key_len);
+
 /* Forgets a queue: a node that left the active role drops what it had not sent, and its digests
  * speak of the table as it is. */
 void table_queue_clear(struct table *t, enum table_queue queue);

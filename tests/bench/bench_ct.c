@@ -195,10 +195,11 @@ static void count_overrun(void *ctx)
 	c->overruns++;
 }
 
-static void ignore_dump(void *ctx, const struct flow *f)
+static void ignore_dump(void *ctx, const struct flow *f, bool ours)
 {
 	(void)ctx;
 	(void)f;
+	(void)ours;
 }
 
 static void ignore_end(void *ctx, int err)

@@ -48,10 +48,11 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	__atomic_add_fetch(&times->there, 1, __ATOMIC_RELEASE);
 }
 
-static void on_dump(void *ctx, const struct flow *f)
+static void on_dump(void *ctx, const struct flow *f, bool ours)
 {
 	(void)ctx;
 	(void)f;
+	(void)ours;
 }
 
 static void on_dump_end(void *ctx, int err)

@@ -92,10 +92,11 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	lab->event_count++;
 }
 
-static void on_dump(void *ctx, const struct flow *f)
+static void on_dump(void *ctx, const struct flow *f, bool ours)
 {
 	struct ct_lab *lab = ctx;
 
+	lab->dumped_ours += ours;
 	if (lab->dumped_count == lab->dumped_room) {
 		size_t room = lab->dumped_room ? 2 * lab->dumped_room : 1024;
 		struct flow *grown = realloc(lab->dumped, room * sizeof(*grown));
@@ -188,7 +189,7 @@ int ct_lab_dump(struct ct_lab *lab)
 	uint64_t end = netns_now_us() + 30000000;
 	int err;
 
-	lab->dumped_count = 0;
+	lab->dumped_count = lab->dumped_ours = 0;
 	lab->dump_ended = false;
 	err = ops->dump(lab->source);
 	while (err == 0 && !lab->dump_ended && netns_now_us() < end) {

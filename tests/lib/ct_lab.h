@@ -32,6 +32,7 @@ struct ct_lab {
 	size_t event_count;
 	struct flow *dumped;
 	size_t dumped_count, dumped_room;
+	size_t dumped_ours; /* of them made by this node's sink */
 	bool dump_ended;
 	int dump_err;
 	unsigned overruns;

@@ -115,10 +115,11 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	keep(n->event, &n->events, f, what == FLOW_DESTROY);
 }
 
-static void on_dump(void *ctx, const struct flow *f)
+static void on_dump(void *ctx, const struct flow *f, bool ours)
 {
 	struct ipvs_node *n = ctx;
 
+	(void)ours;
 	keep(n->dumped, &n->dumps, f, false);
 }
 

@@ -249,6 +249,15 @@ static void step_kernel_again(struct model *m)
 		entry_queue_kernel(m, e);
 }
 
+static void step_kernel_del(struct model *m)
+{
+	struct entry *e = model_pick(m);
+
+	EXPECT(table_kernel_del(m->t, e->key, e->key_len) == 0);
+	if (!e->live)
+		entry_queue_kernel(m, e);
+}
+
 /* The order in which table_kernel_all queues is the table's: learn it by draining the queue. */
 static void step_kernel_all(struct model *m)
 {
@@ -557,8 +566,10 @@ static void model_step(struct model *m, unsigned phase)
 		step_wire(m);
 	else if (what < 95)
 		step_kernel(m);
-	else if (what < 98)
+	else if (what < 97)
 		step_kernel_again(m);
+	else if (what < 98)
+		step_kernel_del(m);
 	else if (rng_one_in(m->rng, 4))
 		step_rare(m);
 }

@@ -9,6 +9,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 
+#include "syncd/kernel/ct_label.h"
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/suite.h"
@@ -148,6 +149,91 @@ START_TEST(labels_that_no_rule_uses_are_no_obstacle)
 	ck_assert_uint_eq(ct_sink_stats(lab.sink)->unlabeled, 1);
 	f.ct.labels[0] = 0;
 	assert_installed(&f);
+}
+END_TEST
+
+static void reopen(void)
+{
+	ct_lab_close(&lab);
+	ck_assert_int_eq(ct_lab_open(&lab, &config), 0);
+}
+
+/* What the sink makes is known for ours, also by the next sink; what it finds is not. */
+START_TEST(insertions_are_marked)
+{
+	struct flow f[] = {ct_lab_flow(IPPROTO_TCP, 4, CT_LAB_BOTH, 1),
+			   ct_lab_flow(IPPROTO_UDP, 16, CT_LAB_PLAIN, 2),
+			   ct_lab_flow(IPPROTO_SCTP, 4, CT_LAB_DNAT, 3)};
+	struct ct_label *label;
+	char why[CT_LABEL_WHY_MAX];
+
+	ck_assert_int_eq(ct_label_open("t", 127, &label, why), 0);
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &f[0]), 0); /* the box's own */
+	config.own_label[15] = 0x80;
+	reopen();
+	f[0].ct.mark = f[1].ct.mark = 5;
+	f[1].ct.labels[3] = 8;
+	for (size_t i = 0; i < 3; i++)
+		assert_round_trip(&f[i]);
+	ck_assert_uint_eq(lab.dumped_ours, 2);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->updated, 1);
+	/* A change leaves the mark, and what others say of the bit is nothing to us. */
+	f[1].ct.labels[3] = 16;
+	f[1].ct.labels[15] = 0x80;
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &f[1]), 0);
+	f[0].ct.labels[15] = 0x80;
+	f[0].ct.mark = 6;
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &f[0]), 0);
+	f[0].ct.labels[15] = f[1].ct.labels[15] = 0;
+	reopen();
+	for (size_t i = 0; i < 3; i++)
+		assert_installed(&f[i]);
+	ck_assert_uint_eq(lab.dumped_ours, 2);
+	/* Nor does a mark go with the table. */
+	ct_label_close(label);
+	ck_assert_int_ne(netns_sh("nft list tables | grep -q syncd_label"), 0);
+	ck_assert_int_eq(ct_lab_dump(&lab), 0);
+	ck_assert_uint_eq(lab.dumped_ours, 2);
+}
+END_TEST
+
+/* Where no rule uses labels all is installed, and nothing marked. */
+START_TEST(marks_that_nothing_enables_are_no_obstacle)
+{
+	struct flow f = ct_lab_flow(IPPROTO_TCP, 4, CT_LAB_BOTH, 1);
+
+	config.own_label[15] = 0x80;
+	reopen();
+	assert_round_trip(&f);
+	f.ct.mark = 7;
+	assert_round_trip(&f);
+	ck_assert_uint_eq(lab.dumped_ours, 0);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->refused, 0);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->unlabeled, 0);
+}
+END_TEST
+
+/* The table of a daemon that was killed is taken over, with whatever bit it had. */
+START_TEST(the_label_table_is_taken_over)
+{
+	struct ct_label *killed, *label;
+	char why[CT_LABEL_WHY_MAX];
+
+	ck_assert_int_eq(ct_label_open("t", 5, &killed, why), 0);
+	ck_assert_int_eq(ct_label_open("t", 127, &label, why), 0);
+	ck_assert_int_eq(netns_sh("test $(nft list table inet syncd_label_t | "
+				  "grep -c 'ct label set') = 1"),
+			 0);
+	ck_assert_int_eq(netns_sh("nft list table inet syncd_label_t | grep -q 'set 127'"), 0);
+	ck_assert_int_ne(netns_sh("nft list table inet syncd_label_t | grep -q hook"), 0);
+	ck_assert_int_eq(ct_label_keep(label), 0);
+	ck_assert_int_eq(netns_sh("nft flush ruleset"), 0);
+	ck_assert_int_eq(ct_label_keep(label), 1);
+	ck_assert_int_eq(ct_label_keep(label), 0);
+	ct_label_close(label);
+	ct_label_close(killed);
+	ck_assert_int_eq(ct_label_open("t", 128, &label, why), -EOPNOTSUPP);
+	ck_assert_msg(strstr(why, "128") || strstr(why, "Error"), "%s", why);
 }
 END_TEST
 
@@ -445,6 +531,9 @@ int main(void)
 	tcase_add_test(tc, put_keeps_seqadj_and_synproxy);
 	tcase_add_test(tc, put_keeps_labels_where_rules_use_them);
 	tcase_add_test(tc, labels_that_no_rule_uses_are_no_obstacle);
+	tcase_add_test(tc, insertions_are_marked);
+	tcase_add_test(tc, marks_that_nothing_enables_are_no_obstacle);
+	tcase_add_test(tc, the_label_table_is_taken_over);
 	tcase_add_loop_test(tc, put_keeps_zone, FLOW_ZONE_BOTH, FLOW_ZONE_REPLY + 1);
 	tcase_add_test(tc, put_keeps_helper_and_master);
 	tcase_add_test(tc, unknown_helper_is_refused);

@@ -284,6 +284,33 @@ START_TEST(labels_of_the_first_packet_are_not_lost)
 }
 END_TEST
 
+/* The bit that marks entries for this node's is none of the flow's labels, whatever is carried. */
+START_TEST(own_marks_are_not_told)
+{
+	struct flow_key k = key_of(IPPROTO_TCP, AF_INET, 4242);
+	const struct ct_lab_event *e;
+	struct tcp c;
+
+	memset(config.label_mask, 0xff, sizeof(config.label_mask));
+	config.own_label[1] = 2;
+	reopen();
+	ck_assert_int_eq(netns_sh("nft add rule inet t mid ct state new ct label set 3 && "
+				  "nft add rule inet t mid ct state new ct label set %d",
+				  _i ? 9 : 8),
+			 0);
+	hear(SOURCE_ALL);
+	c = connect_tcp(AF_INET, 4242);
+	e = expect(FLOW_UPDATE, &k);
+	ck_assert_uint_eq(e->flow.ct.labels[0], 1 << 3);
+	ck_assert_uint_eq(e->flow.ct.labels[1], !_i);
+	ck_assert_int_eq(ct_lab_dump(&lab), 0);
+	ck_assert_uint_eq(lab.dumped_count, 1);
+	ck_assert_uint_eq(lab.dumped[0].ct.labels[1], !_i);
+	ck_assert_uint_eq(lab.dumped_ours, _i);
+	close_tcp(&c);
+}
+END_TEST
+
 START_TEST(a_change_without_a_state_is_completed)
 {
 	struct flow_key k = key_of(IPPROTO_TCP, AF_INET, 4242);
@@ -583,6 +610,7 @@ int main(void)
 	tcase_add_loop_test(tc, own_connections_of_the_box_are_left_out, 0, 2);
 	tcase_add_loop_test(tc, addresses_and_members_are_left_out, 0, 2);
 	tcase_add_test(tc, labels_of_the_first_packet_are_not_lost);
+	tcase_add_loop_test(tc, own_marks_are_not_told, 0, 2);
 	tcase_add_test(tc, a_change_without_a_state_is_completed);
 	tcase_add_loop_test(tc, parts_that_did_not_change_are_left_out, 0, 2);
 	tcase_add_loop_test(tc, zones_are_told_with_their_direction, 0, 2);

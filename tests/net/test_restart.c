@@ -22,6 +22,7 @@ enum {
 	FLOWS = 2000,
 	MADE = 50, /* while it is away */
 	ENDED = 30,
+	OWN = 20, /* of the standby's box itself */
 	LEFT = FLOWS + MADE - ENDED,
 	PATIENCE_MS = 60000,
 	REPAIRED_MOST = (MADE + ENDED) * 24, /* a leaf of repair is sent whole */
@@ -275,6 +276,101 @@ START_TEST(test_killed_after_restart)
 }
 END_TEST
 
+static bool has_in_kernel(void *ctx)
+{
+	return pair_kernel_count(&p, 1) == *(const size_t *)ctx;
+}
+
+static bool active_has_noticed(void *ctx)
+{
+	(void)ctx;
+	return pair_group(&p, 0, "flows") == FLOWS - ENDED;
+}
+
+/* Standby 1 is killed, and flows end on the active before it is back. */
+static void kill_and_miss(void)
+{
+	ck_assert_int_eq(pair_stop(&p, 1, SIGKILL), 128 + SIGKILL);
+	pair_flows(&p, 0, 0, ENDED, true);
+	ck_assert(netns_wait_for(active_has_noticed, NULL, PATIENCE_MS));
+	pair_start(&p, 1, true);
+}
+
+/*
+ * What a killed standby had installed is known for its own: what ended meanwhile goes, once it is
+ * equal, and what is the box's own stays, though the table knows nothing of it.
+ */
+START_TEST(test_killed_leftovers)
+{
+	size_t left = FLOWS - ENDED + OWN;
+
+	start(1, IN_FILE);
+	pair_flows(&p, 1, FLOWS + MADE, OWN, false);
+	kill_and_miss();
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	ck_assert(netns_wait_for(has_in_kernel, &left, PATIENCE_MS));
+	ck_assert_int_eq(pair_counter(&p, 1, "leftovers"), ENDED);
+	ck_assert_int_eq(pair_group(&p, 1, "flows"), FLOWS - ENDED);
+	ck_assert_int_eq(pair_counter(&p, 1, "reinstalled"), 0);
+	/* Its takeover has nothing to tell of them. */
+	ck_assert_int_eq(pair_stop(&p, 0, SIGKILL), 128 + SIGKILL);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_group(&p, 1, "complete", 1, PATIENCE_MS));
+	ck_assert_int_eq(pair_group(&p, 1, "flows"), (long long)left);
+	ck_assert_uint_eq(pair_kernel_count(&p, 1), left);
+}
+END_TEST
+
+/*
+ * With install = takeover a standby leaves its kernel alone, so what it once installed and has
+ * ended since is found only by its next takeover: deleted, not taken for living.
+ */
+START_TEST(test_killed_leftovers_at_takeover)
+{
+	size_t left = FLOWS - ENDED;
+
+	pair_configure(&p, 1,
+		       "group web { id = 1 match = { \"203.0.113.0/24\" } install = takeover }",
+		       "");
+	pair_start(&p, 0, true);
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	pair_flows(&p, 0, 0, FLOWS, false);
+	ck_assert(pair_wait_group(&p, 1, "flows", FLOWS, PATIENCE_MS));
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "standby", NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_group(&p, 1, "complete", 1, PATIENCE_MS));
+	ck_assert_uint_eq(pair_kernel_count(&p, 1), FLOWS);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "standby", NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	kill_and_miss();
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	ck_assert_uint_eq(pair_kernel_count(&p, 1), FLOWS);
+	ck_assert_int_eq(pair_stop(&p, 0, SIGKILL), 128 + SIGKILL);
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_group(&p, 1, "complete", 1, PATIENCE_MS));
+	ck_assert(netns_wait_for(has_in_kernel, &left, PATIENCE_MS));
+	ck_assert_int_eq(pair_group(&p, 1, "flows"), (long long)left);
+	ck_assert_int_eq(pair_counter(&p, 1, "leftovers"), ENDED);
+}
+END_TEST
+
+/* Without a mark nothing is known, and nothing deleted. */
+START_TEST(test_killed_unmarked)
+{
+	pair_configure(&p, 1, "group web { id = 1 match = { \"203.0.113.0/24\" } }",
+		       "conntrack { label = none reconcile_s = 1 }");
+	start(1, IN_FILE);
+	kill_and_miss();
+	ck_assert(pair_wait_group(&p, 1, "equal", 1, PATIENCE_MS));
+	ck_assert(pair_wait_counter(&p, 1, "dumps", pair_counter(&p, 1, "dumps") + 3, PATIENCE_MS));
+	ck_assert_uint_eq(pair_kernel_count(&p, 1), FLOWS);
+	ck_assert_int_eq(pair_counter(&p, 1, "leftovers"), 0);
+}
+END_TEST
+
 static Suite *restart_suite(void)
 {
 	Suite *s = suite_create("restart");
@@ -288,6 +384,13 @@ static Suite *restart_suite(void)
 	tcase_add_loop_test(tc, test_damaged, 0, DAMAGES);
 	tcase_add_test(tc, test_active_damaged);
 	tcase_add_test(tc, test_killed_after_restart);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("killed");
+	tcase_set_timeout(tc, 180);
+	tcase_add_checked_fixture(tc, up, down);
+	tcase_add_test(tc, test_killed_leftovers);
+	tcase_add_test(tc, test_killed_leftovers_at_takeover);
+	tcase_add_test(tc, test_killed_unmarked);
 	suite_add_tcase(s, tc);
 	return s;
 }

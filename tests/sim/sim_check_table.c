@@ -63,9 +63,10 @@ static void check_order(struct sim_check *c, const struct sim_node *n, uint16_t 
 	v->applied[from - 1].counter = counter;
 }
 
-/* What another active says is there is no longer what this one said is gone: a killed standby's
- * kernel keeps what ended meanwhile, and a takeover by it takes that for living; of two actives,
- * one serves what the other offered, and hears nothing of its end there. */
+/* What another active says is there is no longer what this one said is gone: the kernel of a
+ * standby that was killed keeps what ended meanwhile, and a takeover before it is equal again takes
+ * that for living; of two actives, one serves what the other offered, and hears nothing of its end
+ * there. */
 void sim_check_on_told(struct sim_check *c, const struct sim_node *n, const uint8_t *payload,
 		       size_t len)
 {

@@ -141,6 +141,14 @@ static int source_do_dump(struct source *base)
 	return 0;
 }
 
+static struct note *record_new(const struct entry *e)
+{
+	struct note *note = note_new(&e->flow);
+
+	note->ours = e->ours;
+	return note;
+}
+
 /* The kernel writes the next piece into the socket. Flows gone since are passed over. */
 static void dump_read_on(struct sim_source *s)
 {
@@ -151,7 +159,7 @@ static void dump_read_on(struct sim_source *s)
 		const struct entry *e = sim_map_get(k->flows, d->bytes, d->len);
 
 		if (e)
-			note_push(&s->records, note_new(&e->flow));
+			note_push(&s->records, record_new(e));
 	}
 }
 
@@ -192,7 +200,7 @@ static void hand_record(struct sim_source *s)
 	if (flow_decode(note->bytes, note->len, &f) == 0) {
 		if (sim_rng_chance(&s->kernel->rng, OFFLOADED))
 			offload(&f);
-		s->ev.on_dump(s->ev.ctx, &f);
+		s->ev.on_dump(s->ev.ctx, &f, note->ours);
 	}
 	free(note);
 }
@@ -299,9 +307,11 @@ static int do_put(struct sim_sink *s, const struct flow *f)
 {
 	struct sim_kernel *k = s->kernel;
 	uint64_t expires = sim_clock_now(k->clock) + s->timeout.lease_us;
+	const bool born = !entry_find(k, &f->key);
+	int err;
 
 	k->stats.puts++;
-	if (!entry_find(k, &f->key)) {
+	if (born) {
 		if (sim_rng_chance(&k->rng, k->faults.refuse))
 			return -EBUSY;
 		if (sim_map_count(k->flows) >= k->faults.flows_max)
@@ -310,7 +320,10 @@ static int do_put(struct sim_sink *s, const struct flow *f)
 		    !entry_find(k, &f->ct.master))
 			return -ENOENT;
 	}
-	return entry_write(k, f, expires);
+	err = entry_write(k, f, expires);
+	if (born && !err)
+		entry_find(k, &f->key)->ours = true;
+	return err;
 }
 
 static int do_timeout(struct sim_sink *s, const struct flow *f, bool lease)

@@ -13,6 +13,7 @@ struct note {
 	int what;	/* enum flow_event or enum sink_op */
 	unsigned parts;
 	bool live;
+	bool ours;
 	int err;
 	size_t len;
 	uint8_t bytes[];
@@ -34,6 +35,7 @@ struct note *note_new_key(const struct flow_key *k); /* of a delete, of which on
 struct entry {
 	struct flow flow; /* borrows from bytes */
 	uint64_t expires_us;
+	bool ours; /* made by the sink */
 	uint8_t bytes[FLOW_MAX];
 };
 

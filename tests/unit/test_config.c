@@ -77,6 +77,10 @@ static const struct {
 	{BASE "log = loud\n", {"t.conf:5:", "'loud'", "error, warning"}},
 	{BASE "conntrack { protocols = { tcp, gre } }\n", {"t.conf:5:", "'gre'", "tcp, udp"}},
 	{BASE "conntrack { label_mask = 0x1 }\n", {"t.conf:5:", "'0x1'", "hexadecimal"}},
+	{BASE "conntrack { label = 128 }\n", {"t.conf:5:", "'128'", "0 to 127, or none"}},
+	{BASE "conntrack { label = 7x }\n", {"t.conf:5:", "'7x'", "0 to 127, or none"}},
+	{BASE "conntrack {\n label_mask = 00ff\n label = 8 }\n",
+	 {"t.conf:7:", "bit 8", "label_mask", "nothing else uses"}},
 	{BASE "conntrack { lease_s = { } }\n", {"t.conf:5:", "'lease_s'", "a number"}},
 	{BASE "conntrack { protocols = }\n", {"t.conf:5:", "'}'", "'protocols'", "a list of tcp"}},
 	{BASE "conntrack { lease_s =", {"t.conf:5:", "end of file", "'lease_s'", "a number"}},
@@ -262,7 +266,8 @@ START_TEST(test_round_trip)
 		"group g { id = 2 match = { 192.0.2.0/24, \"2001:db8::1\" }\n"
 		" ports = { 80, 8000-8010 } zones = { 0, 5-7 } marks = { 7, 0x10/0xf0 }\n"
 		" install = never guard = off ready = fail-closed servers = { 10.2.0.0/24 } }\n"
-		"conntrack { protocols = { icmp } label_mask = \"00ff10\" lease_s = 60 }\n"
+		"conntrack { protocols = { icmp } label_mask = \"00ff10\" label = 16 lease_s = 60 "
+		"}\n"
 		"journal { dir = '/a \"b\\c' compress = no }\n"
 		"metrics { address = \"::1\" }\n"));
 }

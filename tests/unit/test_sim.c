@@ -211,11 +211,12 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	b->live = live;
 }
 
-static void on_dump(void *ctx, const struct flow *f)
+static void on_dump(void *ctx, const struct flow *f, bool ours)
 {
 	struct box *b = ctx;
 
 	(void)f;
+	(void)ours;
 	b->records++;
 }
 

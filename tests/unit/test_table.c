@@ -169,6 +169,29 @@ START_TEST(test_kernel_again_and_all)
 }
 END_TEST
 
+/* What the table never had is deleted from the kernel, unless it comes meanwhile. */
+START_TEST(test_kernel_del)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		put(i, 0, TABLE_NONE);
+	for (uint32_t i = 0; i < 6; i++) {
+		const struct bytes *b = flow(i, 0);
+
+		ck_assert_int_eq(table_kernel_del(t, b->key, b->key_len), 0);
+		ck_assert_int_eq(table_kernel_del(t, b->key, b->key_len), 0);
+	}
+	ck_assert_uint_eq(table_queued(t, TABLE_KERNEL), 3);
+	ck_assert_uint_eq(table_count(t), 3);
+	put(4, 1, TABLE_KERNEL);
+	expect_kernel(3, 0, true);
+	expect_kernel(4, 1, false);
+	expect_kernel(5, 0, true);
+	expect_idle();
+	ck_assert_uint_eq(table_count(t), 4);
+	ck_assert_int_eq(table_kernel_del(t, flow(0, 0)->key, 0), -EBADMSG);
+}
+END_TEST
+
 START_TEST(test_queue_clear_makes_digest_speak_of_what_is)
 {
 	put(1, 0, TABLE_NONE);
@@ -301,6 +324,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, test_kernel_destroy_ends_its_queue);
 	tcase_add_test(tc, test_kernel_put_after_delete_is_one_put);
 	tcase_add_test(tc, test_kernel_again_and_all);
+	tcase_add_test(tc, test_kernel_del);
 	tcase_add_test(tc, test_queue_clear_makes_digest_speak_of_what_is);
 	tcase_add_test(tc, test_hold_remembers);
 	tcase_add_test(tc, test_holds_nest);
