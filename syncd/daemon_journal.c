@@ -217,8 +217,8 @@ static bool keyframe_step(struct daemon *d, size_t i, int *budget)
 		return false;
 	(void)engine_group_status(d->engine, i, &st);
 	if (k->due) {
-		/* Its first dump may still fill the table without a datagram. */
-		if (st.role == ROLE_ACTIVE && !st.complete)
+		/* A dump may still fill the table without a datagram. */
+		if ((st.role == ROLE_ACTIVE && !st.complete) || st.refilling)
 			return false;
 		*k = (struct keyframe){.running = true};
 	}

@@ -216,7 +216,8 @@ static void restore_roles(struct daemon *d)
 
 		if (term_store_get(d->terms, id, &t, &role, &known) || !known)
 			role = ROLE_STANDBY;
-		engine_restore(d->engine, id, t, role, daemon_now());
+		engine_restore(d->engine, id, t, role, known && t.node == d->cfg->node.id,
+			       daemon_now());
 	}
 }
 

@@ -161,15 +161,17 @@ void engine_free(struct engine *e)
 }
 
 void engine_restore(struct engine *e, uint32_t group, struct term highest, enum node_role role,
-		    struct engine_now now)
+		    bool served, struct engine_now now)
 {
 	struct group *g = group_by_id(e, group);
 	const char *reason = "role kept over a restart";
+	bool kept;
 
 	e->now = now;
 	if (!g)
 		return;
-	if (warm_restore(e, g, &highest, role))
+	kept = warm_restore(e, g, &highest, role);
+	if (kept)
 		reason = "role and table kept over a restart";
 	g->term = highest;
 	g->state_since_us = now.mono_us;
@@ -177,6 +179,8 @@ void engine_restore(struct engine *e, uint32_t group, struct term highest, enum 
 		group_become_active(e, g, reason);
 	else if (role != ROLE_IDLE)
 		(void)engine_set_role(e, group, ROLE_STANDBY, reason, now);
+	if (g->role == ROLE_STANDBY && served && !kept)
+		reconcile_refill(e, g, true);
 }
 
 void engine_set_now(struct engine *e, struct engine_now now)
@@ -375,9 +379,12 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 		table_clear(g->table);
 		g->equal = false;
 	}
-	/* With an empty table nothing is known of what the kernel has. */
-	g->leftovers = role == ROLE_STANDBY && table_count(g->table) == 0;
 	path_kernel_listen(e);
+	/* Half a table: its first dump had not ended. */
+	if (role == ROLE_STANDBY && was_active && g->fresh && !g->complete)
+		reconcile_refill(e, g, true);
+	else if (role == ROLE_STANDBY && table_count(g->table) == 0)
+		reconcile_refill(e, g, false);
 	for (int k = 0; e->cfg.reconcile_s && k < 2; k++)
 		reconcile_want(e, (enum flow_kind)k, now.mono_us + e->cfg.reconcile_s * S_US);
 	group_follow(e, g);

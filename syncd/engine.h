@@ -97,9 +97,13 @@ struct engine_io {
 struct engine *engine_new(const struct engine_config *cfg, const struct engine_io *io);
 void engine_free(struct engine *e);
 
-/* Restores what store_term kept. Before the first tick. */
+/*
+ * Restores what store_term kept. Before the first tick. served: in this boot the node was active in
+ * the term `highest` and has followed nobody since, so what its kernel has of the group is the
+ * group's.
+ */
 void engine_restore(struct engine *e, uint32_t group, struct term highest, enum node_role role,
-		    struct engine_now now);
+		    bool served, struct engine_now now);
 
 /*
  * A warm restart. engine_keep writes the tables for the next start: what waits for the wire is sent
@@ -234,7 +238,8 @@ struct engine_group_status {
 	uint64_t would_lose; /* flows a takeover now would lose, as far as is known */
 	uint64_t digest;
 	bool ready, complete, handover;
-	bool whole; /* active: it was proven ready when it took over, or has caught up since */
+	bool refilling; /* its table takes in what its own kernel has */
+	bool whole;	/* active: it was proven ready when it took over, or has caught up since */
 	const char *reason[8]; /* why not ready */
 	size_t reasons;
 	uint64_t time_in_state_ms[STATES];

@@ -90,7 +90,13 @@ struct group {
 	uint16_t active; /* node whose term is the highest and who says it is active; 0: nobody */
 	struct repair_client *client;
 	bool equal, data_since_check;
-	bool leftovers; /* its kernel may have what was installed here and is not in the table */
+	/*
+	 * A standby that began without a table, or with half of one: its own kernel is read first
+	 * (reconcile.c), what was installed here and, where this node has just served the group,
+	 * all of it.
+	 */
+	uint8_t refill; /* kinds not read yet, bits by enum flow_kind */
+	bool served;
 	uint64_t equal_session, equal_term; /* of the stream that it was compared with */
 	uint64_t equal_us, lag_us;
 	uint64_t check_count; /* flows that the active said it has */
@@ -206,6 +212,7 @@ void path_repair_tick(struct engine *e, uint64_t *next_us);
 struct source *engine_source(struct engine *e, enum flow_kind kind);
 struct group *group_of_key(struct engine *e, const struct flow_key *key);
 bool group_installs(const struct group *g); /* its table belongs into this kernel now */
+bool group_writes(const struct group *g);   /* what ends in its table ends in this kernel */
 bool path_kernel_tick(struct engine *e, uint64_t *next_us);
 void path_kernel_listen(struct engine *e);
 bool path_kernel_has_room(struct engine *e);
@@ -217,7 +224,7 @@ int path_kernel_submit(struct engine *e, enum sink_op op, const struct flow *f);
 void reconcile_want(struct engine *e, enum flow_kind kind, uint64_t at_us);
 void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us);
 void reconcile_on_dump(void *ctx, const struct flow *dumped, bool ours);
-void reconcile_leftovers(struct engine *e, struct group *g);
+void reconcile_refill(struct engine *e, struct group *g, bool served);
 void reconcile_on_dump_end(void *ctx, int err);
 bool kernel_is_drained(struct engine *e);
 

@@ -47,7 +47,8 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 		      (!g->equal || g->cfg.install != INSTALL_HOT ||
 		       table_queued(g->table, TABLE_KERNEL) > e->cfg.kernel_backlog_max);
 	g->settled = g->equal;
-	g->leftovers = false;
+	g->refill = 0;
+	g->served = false;
 	g->final_counter = 0;
 	g->equal = false;
 	g->check_due = true;

@@ -83,7 +83,8 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		.term = g->term,
 		.active = g->active,
 		.flows = table_count(g->table),
-		.kernel_queued = table_queued(g->table, TABLE_KERNEL),
+		.kernel_queued =
+			table_queued(g->table, TABLE_KERNEL) + table_queued(g->table, TABLE_LATER),
 		.wire_queued = table_queued(g->table, TABLE_WIRE),
 		.kept = g->kept_flows,
 		.refused = g->retry.n + g->refused_by_kernel + g->refused_since_sync,
@@ -91,6 +92,7 @@ int engine_group_status(const struct engine *e, size_t index, struct engine_grou
 		.equal = g->equal,
 		.lag_us = g->lag_us,
 		.complete = g->complete,
+		.refilling = g->refill != 0,
 		.repair = *repair_client_progress(g->client),
 		.memory_bytes = table_bytes(g->table),
 	};

@@ -59,13 +59,13 @@ static void keep_key(struct warm_writer *w, const struct table_item *it)
 		warm_write_again(w, key, len);
 }
 
-/* What a group that does not install has queued is for its takeover, which queues everything. */
 static void keep_pending(struct group *g, struct warm_writer *w)
 {
 	struct table_item it;
 
-	while (group_installs(g) && table_kernel_next(g->table, &it))
-		keep_key(w, &it);
+	while (group_writes(g) && table_kernel_next(g->table, &it))
+		if (it.del || group_installs(g))
+			keep_key(w, &it);
 	while (g->retry.n > 0) {
 		struct timed_key *k = timed_list_take(&g->retry);
 

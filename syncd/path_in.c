@@ -6,12 +6,23 @@
 #include "proto/flow_codec.h"
 #include "syncd/engine_priv.h"
 
-/* A predecessor's last words are this node's to pass on: the others may have missed them. */
-static enum table_queue queue_for(const struct group *g, bool tail)
+/*
+ * A predecessor's last words are this node's to pass on: the others may have missed them. With
+ * install = takeover a flow is not installed, but one that this node served before ends here too.
+ */
+static enum table_queue queue_for(const struct group *g, bool tail, bool del)
 {
-	if (tail)
-		return g->cfg.install == INSTALL_NEVER ? TABLE_WIRE : TABLE_BOTH;
-	return g->cfg.install == INSTALL_NEVER ? TABLE_NONE : TABLE_KERNEL;
+	switch (g->cfg.install) {
+	case INSTALL_NEVER:
+		return tail ? TABLE_WIRE : TABLE_NONE;
+	case INSTALL_TAKEOVER:
+		if (!tail && !del)
+			return TABLE_LATER;
+		break;
+	case INSTALL_HOT:
+		break;
+	}
+	return tail ? TABLE_BOTH : TABLE_KERNEL;
 }
 
 static void drop(struct engine *e, const struct stream *s, uint64_t counter, const char *why,
@@ -45,7 +56,8 @@ static void expect_pieces(const struct group *g, const uint8_t *payload, size_t 
 static void apply_puts_and_dels(struct engine *e, struct group *g, const uint8_t *payload,
 				size_t len, bool tail)
 {
-	enum table_queue queue = queue_for(g, tail);
+	const enum table_queue on_put = queue_for(g, tail, false);
+	const enum table_queue on_del = queue_for(g, tail, true);
 	struct data_iter it;
 	enum data_piece piece;
 	const uint8_t *key;
@@ -64,12 +76,12 @@ static void apply_puts_and_dels(struct engine *e, struct group *g, const uint8_t
 		if (tail && table_touched(g->table, key, key_len))
 			continue;
 		if (piece == DATA_PUT) {
-			if (table_put(g->table, it.bytes, it.len, queue) < 0)
+			if (table_put(g->table, it.bytes, it.len, on_put) < 0)
 				g->refused_since_sync++;
 			e->counters.puts_applied++;
 		} else {
 			split_note_closed(e, g, key, key_len);
-			(void)table_del(g->table, key, key_len, queue);
+			(void)table_del(g->table, key, key_len, on_del);
 			e->counters.dels_applied++;
 		}
 	}

@@ -26,6 +26,12 @@ bool group_installs(const struct group *g)
 	return g->role == ROLE_ACTIVE || (g->role == ROLE_STANDBY && g->cfg.install == INSTALL_HOT);
 }
 
+bool group_writes(const struct group *g)
+{
+	return g->role == ROLE_ACTIVE ||
+	       (g->role == ROLE_STANDBY && g->cfg.install != INSTALL_NEVER);
+}
+
 /* ---- events ---- */
 
 /* A standby's kernel lost a flow that the table has: it is put back. */
@@ -244,6 +250,8 @@ static bool pump_one(struct engine *e, struct group *g, const struct table_item 
 	const uint8_t *key = it->bytes;
 	size_t key_len = it->len;
 
+	if (!it->del && !group_installs(g))
+		return true; /* of before the role was left: a takeover queues it again */
 	if (err)
 		return true; /* another version's kind: kept in the table, for the kernel it means
 				nothing */
@@ -320,12 +328,11 @@ static bool group_kernel_tick(struct engine *e, struct group *g, size_t *budget,
 {
 	bool more = false;
 
-	reconcile_leftovers(e, g);
 	path_out_release_held(e, g, next_us);
 	retry_tick(e, g, next_us);
 	if ((g->kernel_full || g->refused_by_kernel) && g->retry.n == 0 && kernel_is_drained(e))
 		note_taken(e, g);
-	if (group_installs(g))
+	if (group_writes(g))
 		more = pump(e, g, budget);
 	commit_end(e, g);
 	if (g->once.running) {

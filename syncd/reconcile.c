@@ -66,34 +66,12 @@ static bool is_newer(const struct group *g, const uint8_t *key, size_t key_len)
 		       : table_touched(g->table, key, key_len);
 }
 
-/*
- * An entry that this node installed, perhaps before it was killed, and whose flow has ended since.
- * Only a table that was proven equal with an active's can say so; until then it is remembered that
- * there are such.
- */
+/* An entry that this node installed, perhaps in a former life, and whose flow is known to have
+ * ended. */
 static void forget_leftover(struct engine *e, struct group *g, const uint8_t *key, size_t len)
 {
-	const bool known = g->role == ROLE_ACTIVE ? g->settled : g->equal;
-
-	if (known && table_kernel_del(g->table, key, len) == 0)
+	if (table_kernel_del(g->table, key, len) == 0)
 		e->counters.leftovers++;
-	else
-		g->leftovers = true;
-}
-
-/* Those that were seen before the proof are judged by one more dump. */
-void reconcile_leftovers(struct engine *e, struct group *g)
-{
-	const struct edge *ed = &e->edge[FLOW_CONNTRACK];
-
-	if (!g->leftovers || !g->equal || g->role != ROLE_STANDBY || !group_installs(g) ||
-	    ed->dumping)
-		return;
-	g->leftovers = false;
-	reconcile_want(e, FLOW_CONNTRACK,
-		       ed->ended_us + RECONCILE_GAP_US > e->now.mono_us
-			       ? ed->ended_us + RECONCILE_GAP_US
-			       : e->now.mono_us);
 }
 
 static void on_dump_active(struct engine *e, struct group *g, const struct flow *f, bool ours)
@@ -126,6 +104,33 @@ static void on_dump_active(struct engine *e, struct group *g, const struct flow 
 		g->refused_since_sync++;
 }
 
+/*
+ * Not in a standby's table. The box's own is left alone, but told to who asks. What is this node's
+ * doing has ended where an equal table lacks it; a table that begins takes it in, and repair, which
+ * compares it with the active's, removes it here and from the kernel if it has ended.
+ */
+static void on_dump_unknown(struct engine *e, struct group *g, const struct flow *f, bool ours,
+			    const uint8_t *key, size_t key_len)
+{
+	const bool begins = g->refill & 1u << f->key.kind;
+	uint8_t bytes[FLOW_MAX];
+	int n;
+
+	if (!group_writes(g) || path_out_is_member(e, &f->key))
+		return;
+	if (group_installs(g) && !split_was_closed(e, g, key, key_len))
+		audit_on_kernel(e, g, f, key, key_len);
+	if (!ours && !(begins && g->served))
+		return;
+	if (g->equal) {
+		forget_leftover(e, g, key, key_len);
+	} else if (begins) {
+		n = flow_encode(f, bytes);
+		if (n > 0)
+			(void)table_put(g->table, bytes, (size_t)n, TABLE_NONE);
+	}
+}
+
 static void on_dump_standby(struct engine *e, struct group *g, const struct flow *f, bool ours)
 {
 	uint8_t key[FLOW_KEY_MAX];
@@ -137,13 +142,7 @@ static void on_dump_standby(struct engine *e, struct group *g, const struct flow
 	if (n < 0)
 		return;
 	if (!table_get(g->table, key, (size_t)n, &bytes, &len)) {
-		if (!group_installs(g) || path_out_is_member(e, &f->key))
-			return;
-		/* Nobody's here: left alone, but told to who asks. */
-		if (!split_was_closed(e, g, key, (size_t)n))
-			audit_on_kernel(e, g, f, key, (size_t)n);
-		if (ours)
-			forget_leftover(e, g, key, (size_t)n);
+		on_dump_unknown(e, g, f, ours, key, (size_t)n);
 		return;
 	}
 	newer = table_bit_get(g->table, key, (size_t)n, TABLE_SEEN);
@@ -261,6 +260,32 @@ static void judge_unseen(struct engine *e, struct group *g, enum flow_kind kind)
 	}
 }
 
+/* Before the group has a table, or a whole one: `served`, all that the kernel has is of it. */
+void reconcile_refill(struct engine *e, struct group *g, bool served)
+{
+	g->refill = 0;
+	g->served = served;
+	for (int k = 0; group_writes(g) && k < 2; k++) {
+		if (!engine_source(e, (enum flow_kind)k))
+			continue;
+		g->refill |= (uint8_t)(1u << k);
+		reconcile_want(e, (enum flow_kind)k, e->now.mono_us);
+	}
+}
+
+/* What leaving the role would have done is due once there is a table. */
+static void refill_end(struct group *g, enum flow_kind kind)
+{
+	const uint8_t before = g->refill;
+
+	g->refill &= (uint8_t) ~(1u << kind);
+	if (!before || g->refill)
+		return;
+	if (g->served)
+		sweep_start(g, &g->once, SINK_LIBERAL);
+	g->served = false;
+}
+
 static void group_dumped(struct engine *e, struct group *g)
 {
 	g->refused_since_sync = g->refused_by_kernel = 0; /* queued again */
@@ -297,6 +322,8 @@ void reconcile_on_dump_end(void *ctx, int err)
 
 		if (!err)
 			judge_unseen(e, g, ed->kind);
+		if (!err && !ed->again)
+			refill_end(g, ed->kind);
 		if (!err && !other_edge_incomplete(e, ed))
 			group_dumped(e, g);
 		table_hold_end(g->table);
@@ -312,8 +339,7 @@ void reconcile_on_dump_end(void *ctx, int err)
 bool kernel_is_drained(struct engine *e)
 {
 	for (size_t i = 0; i < e->cfg.groups; i++)
-		if (group_installs(&e->group[i]) &&
-		    table_queued(e->group[i].table, TABLE_KERNEL) > 0)
+		if (group_writes(&e->group[i]) && table_queued(e->group[i].table, TABLE_KERNEL) > 0)
 			return false;
 	for (int k = 0; k < 2; k++) {
 		const struct sink *s = e->io.sink(e->io.ctx, (enum flow_kind)k);

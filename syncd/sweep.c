@@ -48,7 +48,7 @@ static int sweep_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len
 	(void)hash;
 	if (flow_decode(bytes, len, &f))
 		return 0;
-	if (w->op == SINK_LIBERAL && (f.key.kind != FLOW_CONNTRACK || f.key.l4proto != IPPROTO_TCP))
+	if (w->op == SINK_LIBERAL && f.key.kind != FLOW_CONNTRACK)
 		return 0;
 	w->n++;
 	return path_kernel_submit(w->e, w->op, &f) == -EAGAIN;

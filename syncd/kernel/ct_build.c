@@ -350,18 +350,24 @@ void ct_message_timeout(struct ct_batch *b, const struct flow_key *k, uint32_t t
 	message_end(b, &w);
 }
 
-void ct_message_liberal(struct ct_batch *b, const struct flow_key *k)
+/* Labels come last, in the kernel too (ctnetlink_change_conntrack): all else is done where it
+ * refuses them. */
+void ct_message_liberal(struct ct_batch *b, const struct flow_key *k, const struct ct_write *how)
 {
+	static const struct flow_conntrack none;
 	struct ct_writer w = message_begin(b, IPCTNL_MSG_CT_NEW, 0, k);
 	uint8_t *info, *tcp;
 
 	put_name(&w, k);
-	info = ct_nest_begin(&w, CTA_PROTOINFO);
-	tcp = ct_nest_begin(&w, CTA_PROTOINFO_TCP);
-	put_tcp_flags(&w, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, 0, 0);
-	put_tcp_flags(&w, CTA_PROTOINFO_TCP_FLAGS_REPLY, 0, 0);
-	ct_nest_end(&w, tcp);
-	ct_nest_end(&w, info);
+	if (k->l4proto == IPPROTO_TCP) {
+		info = ct_nest_begin(&w, CTA_PROTOINFO);
+		tcp = ct_nest_begin(&w, CTA_PROTOINFO_TCP);
+		put_tcp_flags(&w, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, 0, 0);
+		put_tcp_flags(&w, CTA_PROTOINFO_TCP_FLAGS_REPLY, 0, 0);
+		ct_nest_end(&w, tcp);
+		ct_nest_end(&w, info);
+	}
+	put_labels(&w, &none, no_labels, how->own_label ? how->own_label : no_labels);
 	message_end(b, &w);
 }
 

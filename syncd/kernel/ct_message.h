@@ -66,8 +66,8 @@ void ct_message_update(struct ct_batch *b, const struct flow *f, const struct ct
 /* Sets only the time left. */
 void ct_message_timeout(struct ct_batch *b, const struct flow_key *k, uint32_t timeout_s);
 
-/* Sets only the liberal flag, both ways (TCP). */
-void ct_message_liberal(struct ct_batch *b, const struct flow_key *k);
+/* Sets only the liberal flag, both ways (TCP), and the own label. */
+void ct_message_liberal(struct ct_batch *b, const struct flow_key *k, const struct ct_write *how);
 
 /* Asks for, or deletes, the flow one of whose directions has the tuple of the key / of f's reply
  * direction. */

@@ -56,7 +56,7 @@ unsigned ct_task_write(const struct ct_task *t, const struct ct_write *how, stru
 		ct_message_delete(b, &t->flow.key);
 		return 1;
 	case CT_STEP_LIBERAL:
-		ct_message_liberal(b, &t->flow.key);
+		ct_message_liberal(b, &t->flow.key, how);
 		return 1;
 	case CT_STEP_EXPIRE:
 		ct_message_timeout(b, &t->flow.key, t->expiry_s);
@@ -172,8 +172,10 @@ void ct_task_answer(struct ct_task *t, int err)
 	case CT_STEP_DELETE:
 		end(t, err == -ENOENT ? 0 : err);
 		break;
-	case CT_STEP_RENEW:
 	case CT_STEP_LIBERAL:
+		end(t, err == -ENOSPC ? 0 : err); /* it was made without room for the mark */
+		break;
+	case CT_STEP_RENEW:
 	case CT_STEP_EXPIRE:
 	case CT_STEP_DONE:
 		end(t, err);

@@ -78,7 +78,8 @@ enum sink_op {
 	SINK_PUT,     /* make it so: insert, or update what is there */
 	SINK_RENEW,   /* set the lease's timeout again; -ENOENT tells that it is not there */
 	SINK_DEL,     /* -ENOENT is success */
-	SINK_LIBERAL, /* TCP on leaving active: no window tracking either way (field notes b) */
+	SINK_LIBERAL, /* conntrack on leaving active: marked as this node's, and of TCP no window
+			 tracking either way (field notes b) */
 	SINK_EXPIRY,  /* the state's true timeout in place of what is left of a lease (promotion) */
 };
 

@@ -15,6 +15,7 @@ bool queue_reserve(struct table *t, enum table_queue queue)
 {
 	switch (queue) {
 	case TABLE_NONE:
+	case TABLE_LATER:
 		return true;
 	case TABLE_WIRE:
 		return ring_reserve(&t->ring[WIRE], 1);
@@ -32,6 +33,20 @@ void queue_push(struct table *t, struct record *rec, unsigned which)
 		return;
 	ring_push(&t->ring[which], rec);
 	rec->flags |= (uint8_t)(1u << which);
+	if (which == KERNEL)
+		queue_not_later(t, rec);
+}
+
+void queue_later(struct table *t, struct record *rec)
+{
+	t->later += !(rec->flags & REC_LATER);
+	rec->flags |= REC_LATER;
+}
+
+void queue_not_later(struct table *t, struct record *rec)
+{
+	t->later -= (rec->flags & REC_LATER) != 0;
+	rec->flags &= (uint8_t)~REC_LATER;
 }
 
 void queue_drop(struct table *t, struct record *rec, unsigned which)
@@ -57,6 +72,8 @@ size_t table_queued(const struct table *t, enum table_queue queue)
 		return t->ring[WIRE].used;
 	case TABLE_KERNEL:
 		return t->ring[KERNEL].used;
+	case TABLE_LATER:
+		return t->later;
 	case TABLE_BOTH:
 		return t->ring[WIRE].used + t->ring[KERNEL].used;
 	}

@@ -51,7 +51,7 @@ void table_clear(struct table *t)
 {
 	table_fini(t);
 	bucket_init(t);
-	t->live = t->records = t->sent = 0;
+	t->live = t->records = t->sent = t->later = 0;
 	t->digest = 0;
 	t->grave = NULL;
 	t->graves = t->grave_cap = 0;
@@ -115,6 +115,7 @@ static void to_be_sent(struct table *t, struct record *rec)
 /* The record has been changed here. */
 static void changed_here(struct table *t, struct record *rec)
 {
+	queue_not_later(t, rec); /* it is the kernel that says so */
 	hold_touch(t, rec);
 	to_be_sent(t, rec);
 }
@@ -128,6 +129,8 @@ static void changed_there(struct table *t, struct bucket *b, struct record *rec,
 	bucket_settle(t, b, rec);
 	if (queue == TABLE_KERNEL)
 		queue_push(t, rec, KERNEL);
+	else if (queue == TABLE_LATER && rec->flags & REC_KERNEL)
+		queue_drop(t, rec, KERNEL); /* whatever it was to be told is old */
 }
 
 static void changed(struct table *t, struct bucket *b, struct record *rec, enum table_queue queue)
@@ -141,6 +144,7 @@ static void changed(struct table *t, struct bucket *b, struct record *rec, enum 
 		queue_push(t, rec, KERNEL);
 		break;
 	case TABLE_NONE:
+	case TABLE_LATER:
 	case TABLE_KERNEL:
 		changed_there(t, b, rec, queue);
 		break;
@@ -156,10 +160,12 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 
 	if (!dead && rec->len == len && memcmp(rec->bytes, flow, len) == 0) {
 		bits_on_put(t, rec);
-		if (queue == TABLE_WIRE)
+		if (queue == TABLE_WIRE) {
 			hold_touch(t, rec); /* confirmed, so newer than any older news */
-		else if (queue != TABLE_BOTH)
+			queue_not_later(t, rec);
+		} else if (queue != TABLE_BOTH) {
 			queue_settle(t, at.bucket, rec);
+		}
 		return 0;
 	}
 	if (dead && t->live >= t->max_flows)
@@ -172,6 +178,8 @@ static int put_over(struct table *t, struct place at, const uint8_t *flow, size_
 	rec->flags &= (uint8_t)~REC_TOMBSTONE;
 	bits_on_put(t, rec);
 	t->live += dead;
+	if (dead && queue == TABLE_LATER && !(rec->flags & REC_KERNEL))
+		queue_later(t, rec); /* otherwise the kernel has not been told of its end */
 	changed(t, at.bucket, rec, queue);
 	return 1;
 }
@@ -217,6 +225,8 @@ static int put_new(struct table *t, uint64_t hash, const uint8_t *flow, size_t l
 	rec = place_record(at);
 	t->live++;
 	bits_on_put(t, rec);
+	if (queue == TABLE_LATER)
+		queue_later(t, rec);
 	changed(t, at.bucket, rec, queue);
 	bucket_grow(t);
 	return 1;
@@ -289,6 +299,9 @@ void table_del_at(struct table *t, struct place at, enum table_queue queue)
 
 	t->live--;
 	record_bury(rec);
+	if (rec->flags & REC_LATER && queue == TABLE_KERNEL)
+		queue = TABLE_NONE;
+	queue_not_later(t, rec);
 	if (queue == TABLE_WIRE || queue == TABLE_BOTH) {
 		if (queue == TABLE_BOTH)
 			queue_push(t, rec, KERNEL);

@@ -21,6 +21,8 @@ enum table_queue {
 	TABLE_NONE,   /* digest exchanged at once, nobody told: loading a kept table */
 	TABLE_WIRE,   /* changed here: to be sent */
 	TABLE_KERNEL, /* received: digest exchanged at once, to be installed */
+	TABLE_LATER,  /* received: as TABLE_NONE, and the kernel is not told of its end either,
+			 until table_kernel_all or table_kernel_again. Puts only */
 	TABLE_BOTH,   /* received, and ours to pass on: a predecessor's last words. A put is no
 			 change of this node's own, so no hold remembers it; a delete is remembered */
 };
@@ -80,6 +82,7 @@ bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const 
 
 size_t table_count(const struct table *t);	/* live flows now */
 size_t table_count_sent(const struct table *t); /* as sent */
+/* TABLE_LATER: flows that the kernel has never been told of. */
 size_t table_queued(const struct table *t, enum table_queue queue);
 uint64_t
 table_coalesced(const struct table *t);	   /* changes that met one still queued for the wire */

@@ -27,6 +27,7 @@ enum record_flag {
 	REC_SENT = 1 << 3,	  /* digest is that of a flow, which counts as sent */
 	REC_GRAVE = 1 << 4,	  /* its hash is among the graves */
 	REC_SUSPECT = 1 << 5,	  /* TABLE_SUSPECT */
+	REC_LATER = 1 << 6,	  /* TABLE_LATER: the kernel has not been told of it */
 };
 
 struct record {
@@ -103,6 +104,7 @@ struct table {
 	uint64_t split;
 
 	size_t live, records, sent;
+	size_t later;	 /* records with REC_LATER */
 	uint64_t digest; /* of the whole, as sent */
 	uint64_t coalesced;
 	struct ring ring[RINGS];
@@ -191,6 +193,10 @@ struct bucket *bucket_walk_next(const struct table *t, struct bucket_walk *w);
 bool queue_reserve(struct table *t, enum table_queue queue);
 void queue_push(struct table *t, struct record *rec, unsigned which); /* unless it is in there */
 void queue_drop(struct table *t, struct record *rec, unsigned which);
+
+/* The kernel has not been told of the record, or has been, or is about to be. */
+void queue_later(struct table *t, struct record *rec);
+void queue_not_later(struct table *t, struct record *rec);
 
 /* Makes what was sent what is there, at once, and takes the record off the wire's queue. */
 void queue_settle(struct table *t, struct bucket *b, struct record *rec);

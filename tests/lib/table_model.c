@@ -24,6 +24,7 @@ struct entry {
 	size_t key_len, len, sent_len;
 	bool live, counted; /* counted: sent[] is what the others have */
 	bool touched;
+	bool later;	       /* the kernel was never told of it */
 	unsigned bits;	       /* enum table_bit */
 	uint64_t wire, kernel; /* order in the queue; 0: not in it */
 	uint64_t hash;
@@ -137,6 +138,7 @@ static void entry_queue_kernel(struct model *m, struct entry *e)
 {
 	if (!e->kernel)
 		e->kernel = ++m->order;
+	e->later = false;
 }
 
 static void step_put(struct model *m, enum table_queue queue)
@@ -150,6 +152,7 @@ static void step_put(struct model *m, enum table_queue queue)
 		e->bits = (e->bits | TABLE_SEEN) & ~TABLE_SUSPECT;
 	if (e->live && e->len == len && memcmp(e->bytes, flow, len) == 0) {
 		EXPECT(ret == 0);
+		e->later &= queue != TABLE_WIRE;
 		if (queue == TABLE_WIRE)
 			model_touch(m, e);
 		else
@@ -161,9 +164,14 @@ static void step_put(struct model *m, enum table_queue queue)
 		return;
 	}
 	EXPECT(ret == 1);
+	if (queue == TABLE_LATER) {
+		e->later |= !e->live && !e->kernel;
+		e->kernel = 0;
+	}
 	e->live = true;
 	memcpy(e->bytes, flow, e->len = len);
 	if (queue == TABLE_WIRE) {
+		e->later = false;
 		model_touch(m, e);
 		entry_queue_wire(m, e);
 		return;
@@ -176,10 +184,10 @@ static void step_put(struct model *m, enum table_queue queue)
 static void step_del(struct model *m, enum table_queue queue)
 {
 	struct entry *e = model_pick(m);
-	bool was = e->live;
+	const bool was = e->live, later = e->later;
 
 	EXPECT(table_del(m->t, e->key, e->key_len, queue) == was);
-	e->live = false;
+	e->live = e->later = false;
 	if (queue == TABLE_WIRE) {
 		model_touch(m, e);
 		e->kernel = 0;
@@ -188,7 +196,7 @@ static void step_del(struct model *m, enum table_queue queue)
 		return;
 	}
 	entry_settle(e);
-	if (was && queue == TABLE_KERNEL)
+	if (was && queue == TABLE_KERNEL && !later)
 		entry_queue_kernel(m, e);
 }
 
@@ -271,6 +279,8 @@ static void step_kernel_all(struct model *m)
 	for (; table_kernel_next(m->t, &item); n++)
 		EXPECT(!item.del);
 	EXPECT(n == model_live(m));
+	for (unsigned i = 0; i < m->n; i++)
+		m->e[i].later = false;
 }
 
 static void step_queue_clear(struct model *m)
@@ -374,7 +384,9 @@ static void step_range_keep(struct model *m)
 			/* which of them goes first is the table's choice */
 			e->kernel = 0;
 			e->live = false;
-			entry_queue_kernel(m, e);
+			if (!e->later)
+				entry_queue_kernel(m, e);
+			e->later = false;
 		}
 		entry_settle(e);
 	}
@@ -479,7 +491,7 @@ static void check_walk(struct model *m)
 
 static void check_all(struct model *m)
 {
-	size_t live = 0, counted = 0, wire = 0, kernel = 0;
+	size_t live = 0, counted = 0, wire = 0, kernel = 0, later = 0;
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct entry *e = &m->e[i];
@@ -500,11 +512,13 @@ static void check_all(struct model *m)
 		counted += e->counted;
 		wire += e->wire != 0;
 		kernel += e->kernel != 0;
+		later += e->later;
 	}
 	EXPECT(table_count(m->t) == live);
 	EXPECT(table_count_sent(m->t) == counted);
 	EXPECT(table_queued(m->t, TABLE_WIRE) == wire);
 	EXPECT(table_queued(m->t, TABLE_KERNEL) == kernel);
+	EXPECT(table_queued(m->t, TABLE_LATER) == later);
 	EXPECT(table_coalesced(m->t) == m->coalesced);
 	for (unsigned i = 0; i < 8; i++) {
 		check_split(m);
@@ -538,7 +552,7 @@ static void step_rare(struct model *m)
 		for (unsigned i = 0; i < m->n; i++) {
 			struct entry *e = &m->e[i];
 
-			e->live = e->counted = e->touched = false;
+			e->live = e->counted = e->touched = e->later = false;
 			e->wire = e->kernel = 0;
 		}
 	}
@@ -549,7 +563,7 @@ static void step_rare(struct model *m)
 static void model_step(struct model *m, unsigned phase)
 {
 	unsigned what = (unsigned)rng_below(m->rng, 100);
-	enum table_queue queue = (enum table_queue)rng_below(m->rng, 3);
+	enum table_queue queue = (enum table_queue)rng_below(m->rng, 4);
 	bool stalled = phase & 2 && !rng_one_in(m->rng, 20);
 
 	if (rng_one_in(m->rng, 50))
@@ -557,7 +571,7 @@ static void model_step(struct model *m, unsigned phase)
 	if (what < (phase & 1 ? 30u : 50u))
 		step_put(m, queue);
 	else if (what < 70)
-		step_del(m, queue);
+		step_del(m, queue == TABLE_LATER ? TABLE_KERNEL : queue);
 	else if (what < 73)
 		step_bits(m);
 	else if (stalled)

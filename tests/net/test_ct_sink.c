@@ -189,11 +189,17 @@ START_TEST(insertions_are_marked)
 	for (size_t i = 0; i < 3; i++)
 		assert_installed(&f[i]);
 	ck_assert_uint_eq(lab.dumped_ours, 2);
+	/* What was served here is marked on leaving the role. */
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(ct_lab_do(&lab, SINK_LIBERAL, &f[i]), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_installed(&f[i]);
+	ck_assert_uint_eq(lab.dumped_ours, 3);
 	/* Nor does a mark go with the table. */
 	ct_label_close(label);
 	ck_assert_int_ne(netns_sh("nft list tables | grep -q syncd_label"), 0);
 	ck_assert_int_eq(ct_lab_dump(&lab), 0);
-	ck_assert_uint_eq(lab.dumped_ours, 2);
+	ck_assert_uint_eq(lab.dumped_ours, 3);
 }
 END_TEST
 
@@ -207,6 +213,8 @@ START_TEST(marks_that_nothing_enables_are_no_obstacle)
 	assert_round_trip(&f);
 	f.ct.mark = 7;
 	assert_round_trip(&f);
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_LIBERAL, &f), 0);
+	assert_installed(&f);
 	ck_assert_uint_eq(lab.dumped_ours, 0);
 	ck_assert_uint_eq(ct_sink_stats(lab.sink)->refused, 0);
 	ck_assert_uint_eq(ct_sink_stats(lab.sink)->unlabeled, 0);

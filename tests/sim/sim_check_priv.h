@@ -50,7 +50,7 @@ struct view_group {
 	uint16_t from; /* whose datagram was applied last */
 	uint64_t session, counter;
 	struct sim_model *model; /* of a standby's table; NULL: none yet */
-	bool modelled, tampered;
+	bool modelled, tampered, refilling;
 };
 
 /* What one node has applied. */

@@ -188,11 +188,14 @@ static void check_group(struct sim_check *c, struct sim_node *n, uint32_t group)
 			vg->active_since_us = sim_clock_now(c->clock);
 		vg->modelled = false;
 	} else {
-		check_model(c, n, group, vg, &st, vg->role != st.role);
+		/* What its own kernel told it nobody has sent. */
+		check_model(c, n, group, vg, &st,
+			    vg->role != st.role || st.refilling || vg->refilling);
 		check_prefix(c, n, group, vg, &st);
 	}
 	vg->role = st.role;
 	vg->term = st.term;
+	vg->refilling = st.refilling;
 }
 
 void sim_check_after(struct sim_check *c, struct sim_node *n)

@@ -342,6 +342,16 @@ static int do_timeout(struct sim_sink *s, const struct flow *f, bool lease)
 	return 0;
 }
 
+static int do_liberal(struct sim_sink *s, const struct flow *f)
+{
+	struct entry *e = entry_find(s->kernel, &f->key);
+
+	if (!e)
+		return -ENOENT;
+	e->ours = true;
+	return 0;
+}
+
 static int carry_out(struct sim_sink *s, enum sink_op op, const struct flow *f)
 {
 	switch (op) {
@@ -352,7 +362,7 @@ static int carry_out(struct sim_sink *s, enum sink_op op, const struct flow *f)
 	case SINK_EXPIRY:
 		return do_timeout(s, f, false);
 	case SINK_LIBERAL:
-		return entry_find(s->kernel, &f->key) ? 0 : -ENOENT;
+		return do_liberal(s, f);
 	case SINK_DEL:
 		s->kernel->stats.dels++;
 		(void)entry_remove(s->kernel, &f->key);

@@ -360,7 +360,9 @@ void sim_node_start(struct sim_node *n, uint32_t holds)
 
 		if (role == ROLE_ACTIVE && !(holds & 1u << (g - 1)))
 			role = ROLE_STANDBY;
-		engine_restore(n->engine, g, n->term[g - 1], role, node_now(n));
+		engine_restore(n->engine, g, n->term[g - 1], role,
+			       n->role[g - 1] != ROLE_IDLE && n->term[g - 1].node == n->cfg.id,
+			       node_now(n));
 	}
 	n->io.after(n->io.ctx, n);
 	n->wake_us = 0;

@@ -65,6 +65,7 @@ static const struct {
 	{SINK_DEL, false, {-ENOENT}, 0, CT_STEP_DELETE, 1},
 	{SINK_DEL, false, {-EBUSY}, -EBUSY, CT_STEP_DELETE, 1},
 	{SINK_LIBERAL, false, {-ENOENT}, -ENOENT, CT_STEP_LIBERAL, 1},
+	{SINK_LIBERAL, false, {-ENOSPC}, 0, CT_STEP_LIBERAL, 1}, /* no room for the mark */
 	{SINK_EXPIRY, false, {-ENOENT}, -ENOENT, CT_STEP_MEASURE, 1},
 };
 

@@ -169,6 +169,34 @@ START_TEST(test_kernel_again_and_all)
 }
 END_TEST
 
+/* Of what a kernel was never told it hears no end, and as much as it may have it does. */
+START_TEST(test_later)
+{
+	put(0, 0, TABLE_KERNEL);
+	put(1, 0, TABLE_NONE);
+	expect_kernel(0, 0, false);
+	for (uint32_t i = 0; i < 4; i++)
+		put(i, 1, TABLE_LATER);
+	ck_assert_uint_eq(table_queued(t, TABLE_LATER), 2);
+	ck_assert_uint_eq(table_queued(t, TABLE_KERNEL), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert_int_eq(del(i, TABLE_KERNEL), 1);
+	put(0, 2, TABLE_LATER); /* an end that was not told yet is none */
+	expect_kernel(1, 0, true);
+	expect_idle();
+	ck_assert_uint_eq(table_queued(t, TABLE_LATER), 1);
+	del(0, TABLE_KERNEL);
+	expect_kernel(0, 0, true);
+	ck_assert_int_eq(table_kernel_all(t), 0);
+	expect_kernel(3, 1, false);
+	ck_assert_uint_eq(table_queued(t, TABLE_LATER), 0);
+	del(3, TABLE_KERNEL);
+	expect_kernel(3, 0, true);
+	expect_idle();
+	ck_assert_uint_eq(table_count(t), 0);
+}
+END_TEST
+
 /* What the table never had is deleted from the kernel, unless it comes meanwhile. */
 START_TEST(test_kernel_del)
 {
@@ -325,6 +353,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, test_kernel_put_after_delete_is_one_put);
 	tcase_add_test(tc, test_kernel_again_and_all);
 	tcase_add_test(tc, test_kernel_del);
+	tcase_add_test(tc, test_later);
 	tcase_add_test(tc, test_queue_clear_makes_digest_speak_of_what_is);
 	tcase_add_test(tc, test_hold_remembers);
 	tcase_add_test(tc, test_holds_nest);
