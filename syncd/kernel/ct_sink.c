@@ -35,6 +35,8 @@ enum {
 	RCVBUF_BYTES = 4 << 20,
 	ANSWER_BYTES = 8192,
 	ANSWER_TIMEOUT_MS = 1000,
+	READ_BACK_EVERY =
+		256,	/* puts: the kernel reports success where it took another port, too */
 	LOST_MAX = 3,	/* times that a batch whose answers were lost is sent again */
 	KEY_WORDS = 64, /* of the bitmap that tells keys in flight */
 };
@@ -55,6 +57,7 @@ struct ct_sink {
 	uint64_t timeouts_us; /* when they were read */
 	struct ct_sink_stats stats;
 	int event_fd;
+	uint64_t puts;
 	bool announced;				       /* event_fd is readable */
 	enum { FULL_UNKNOWN, FULL_YES, FULL_NO } full; /* the kernel's table, in this batch */
 
@@ -200,6 +203,7 @@ static void count_done(struct ct_sink *s, struct ct_task *t)
 	n->clashes += t->clashed;
 	n->replaced += t->replaced;
 	n->unlabeled += t->unlabeled;
+	n->differed += t->differed;
 	if (t->err)
 		n->refused++;
 	else if (t->op == SINK_PUT && t->ended == CT_STEP_UPDATE)
@@ -314,6 +318,7 @@ static int sink_submit(struct sink *base, enum sink_op op, const struct flow *f)
 		ct_recent_del(&s->recent, hash);
 	slot = (s->head + s->count++) % SLOTS;
 	ct_task_begin(&s->slots[slot], op, f, known);
+	s->slots[slot].sample = op == SINK_PUT && s->puts++ % READ_BACK_EVERY == 0;
 	push_todo(s, (uint16_t)slot);
 	if (s->todo_count >= BATCH_MESSAGES - CT_STEP_MESSAGES) {
 		(void)run_all(s);

@@ -12,6 +12,7 @@ struct ct_sink_stats {
 	uint64_t clashes;   /* puts that met an occupant */
 	uint64_t replaced;  /* of them ended by deleting it */
 	uint64_t unlabeled; /* written without labels, which no rule here uses */
+	uint64_t differed;  /* puts that were read back and had other addresses or ports */
 	uint64_t full;	    /* refused because the table is full */
 	uint64_t lost_acks; /* batches whose answers were lost and that were sent again */
 	uint64_t batches;

@@ -22,7 +22,7 @@ void ct_task_begin(struct ct_task *t, enum sink_op op, const struct flow *f, boo
 	t->found = CT_STEP_DONE;
 	t->err = 0;
 	t->steps = t->lost = 0;
-	t->unlabeled = t->clashed = t->replaced = false;
+	t->unlabeled = t->sample = t->clashed = t->replaced = t->differed = false;
 	t->expiry_s = 0;
 	t->flow = *f;
 }
@@ -38,6 +38,7 @@ unsigned ct_task_write(const struct ct_task *t, const struct ct_write *how, stru
 		ct_message_insert(b, &t->flow, &w);
 		return 1;
 	case CT_STEP_LOOK:
+	case CT_STEP_READ:
 	case CT_STEP_MEASURE:
 		ct_message_get(b, &t->flow.key);
 		return 1;
@@ -67,17 +68,25 @@ unsigned ct_task_write(const struct ct_task *t, const struct ct_write *how, stru
 	return 0;
 }
 
+/* True where both translate the same packets alike. */
+static bool same_way(const struct flow *is, const struct flow *want)
+{
+	const struct flow_conntrack *a = &is->ct, *b = &want->ct;
+
+	return flow_key_equal(&is->key, &want->key) &&
+	       memcmp(&a->reply_src, &b->reply_src, sizeof(a->reply_src)) == 0 &&
+	       memcmp(&a->reply_dst, &b->reply_dst, sizeof(a->reply_dst)) == 0 &&
+	       a->reply_sport == b->reply_sport && a->reply_dport == b->reply_dport &&
+	       ((a->status ^ b->status) & IPS_NAT_MASK) == 0;
+}
+
 /* True where an update can make `is` into `want`: what cannot be changed is alike already. */
 static bool can_become(const struct flow *is, const struct flow *want)
 {
-	const uint32_t fixed = IPS_NAT_MASK | IPS_EXPECTED, only_set = IPS_SEEN_REPLY | IPS_ASSURED;
+	const uint32_t fixed = IPS_EXPECTED, only_set = IPS_SEEN_REPLY | IPS_ASSURED;
 	const struct flow_conntrack *a = &is->ct, *b = &want->ct;
 
-	if (!flow_key_equal(&is->key, &want->key))
-		return false;
-	if (memcmp(&a->reply_src, &b->reply_src, sizeof(a->reply_src)) != 0 ||
-	    memcmp(&a->reply_dst, &b->reply_dst, sizeof(a->reply_dst)) != 0 ||
-	    a->reply_sport != b->reply_sport || a->reply_dport != b->reply_dport)
+	if (!same_way(is, want))
 		return false;
 	if ((a->status ^ b->status) & fixed || (a->status & ~b->status) & only_set)
 		return false;
@@ -92,6 +101,8 @@ void ct_task_record(struct ct_task *t, const struct ct_timeouts *timeouts,
 {
 	if (t->step == CT_STEP_LOOK) {
 		t->found = can_become(&r->flow, &t->flow) ? CT_STEP_UPDATE : CT_STEP_REPLACE;
+	} else if (t->step == CT_STEP_READ) {
+		t->found = same_way(&r->flow, &t->flow) ? CT_STEP_DONE : CT_STEP_REPLACE;
 	} else if (t->step == CT_STEP_MEASURE && flow_key_equal(&r->flow.key, &t->flow.key)) {
 		t->expiry_s = ct_timeouts_of(timeouts, &r->flow);
 		t->found = r->timeout_s != t->expiry_s ? CT_STEP_EXPIRE : CT_STEP_DONE;
@@ -112,9 +123,23 @@ static void after_insert(struct ct_task *t, int err)
 		t->found = CT_STEP_REPLACE; /* unless a record says otherwise: its reply side is
 					       taken */
 		t->step = CT_STEP_LOOK;
+	} else if (err == 0 && t->sample) {
+		t->found = CT_STEP_DONE;
+		t->step = CT_STEP_READ;
 	} else {
 		end(t, err);
 	}
+}
+
+static void after_read(struct ct_task *t, int err)
+{
+	bool differs = err == 0 && t->found == CT_STEP_REPLACE;
+
+	if (differs && !t->differed)
+		t->step = CT_STEP_REPLACE;
+	else
+		end(t, differs ? -EADDRINUSE : err == -ENOENT ? 0 : err); /* it may have ended */
+	t->differed |= differs;
 }
 
 static void after_update(struct ct_task *t, int err)
@@ -159,6 +184,9 @@ void ct_task_answer(struct ct_task *t, int err)
 			t->step = t->found;
 		else
 			end(t, err);
+		break;
+	case CT_STEP_READ:
+		after_read(t, err);
 		break;
 	case CT_STEP_UPDATE:
 		after_update(t, err);

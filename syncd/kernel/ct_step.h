@@ -6,6 +6,7 @@
  *   PUT:     INSERT -> done | EEXIST, EBUSY: LOOK at the occupant
  *            LOOK   -> it is the same connection: UPDATE | another one: REPLACE
  *            UPDATE -> done | gone: INSERT | not changeable: REPLACE
+ *            a sample of what was made: READ it back -> done | made otherwise: REPLACE
  *   EXPIRY:  MEASURE -> just the true timeout is left: done | EXPIRE
  *   others:  one step
  */
@@ -21,6 +22,7 @@ enum ct_step {
 	CT_STEP_LOOK,
 	CT_STEP_UPDATE,
 	CT_STEP_REPLACE,
+	CT_STEP_READ,
 	CT_STEP_RENEW,
 	CT_STEP_DELETE,
 	CT_STEP_LIBERAL,
@@ -34,12 +36,13 @@ enum { CT_STEP_MESSAGES = 3 }; /* that one step writes at most */
 struct ct_task {
 	enum sink_op op;
 	enum ct_step step;
-	enum ct_step found; /* what a record read in LOOK or MEASURE calls for */
+	enum ct_step found; /* what a record read in LOOK, READ or MEASURE calls for */
 	enum ct_step ended; /* the step that it ended with, once done */
 	int err;	    /* once done */
 	uint8_t steps;	    /* taken, to end a fight with another program */
 	bool unlabeled;	    /* labels are refused here: write without */
-	bool clashed, replaced;
+	bool sample;	    /* a put is read back; set by the sink before the first answer */
+	bool clashed, replaced, differed;
 	uint8_t lost; /* times that its answer got lost; the sink's */
 	uint32_t expiry_s;
 	struct flow flow;
@@ -54,11 +57,14 @@ void ct_task_begin(struct ct_task *t, enum sink_op op, const struct flow *f, boo
  */
 unsigned ct_task_write(const struct ct_task *t, const struct ct_write *how, struct ct_batch *b);
 
-/* What the kernel has, in answer to a LOOK or MEASURE; comes before ct_task_answer. */
+/* What the kernel has, in answer to a LOOK, READ or MEASURE; comes before ct_task_answer. */
 void ct_task_record(struct ct_task *t, const struct ct_timeouts *timeouts,
 		    const struct ct_record *r);
 
-/* The step ended with err (0 or -errno): goes on to the next, or to DONE with t->err. */
+/*
+ * The step ended with err (0 or -errno): goes on to the next, or to DONE with t->err, which is
+ * -EADDRINUSE where the kernel makes the entry with other addresses or ports each time.
+ */
 void ct_task_answer(struct ct_task *t, int err);
 
 #endif

@@ -521,6 +521,7 @@ START_TEST(backlog_is_bounded_and_errors_are_per_item)
 	ck_assert_uint_eq(lab.errors, (taken + 2) / 3);
 	ck_assert_int_eq(ct_lab_dump(&lab), 0);
 	ck_assert_uint_eq(lab.dumped_count, taken - lab.errors);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->differed, 0);
 }
 END_TEST
 

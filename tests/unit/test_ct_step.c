@@ -163,6 +163,41 @@ START_TEST(occupants_are_judged)
 }
 END_TEST
 
+/*
+ * A sampled put is read back: 0 as wanted, 1 with a state of its own by now, 2 gone, 3 with another
+ * port once, 4 each time, 5 not to be read.
+ */
+START_TEST(a_sample_is_read_back)
+{
+	struct ct_record is = {.flow = flow};
+	int err = _i == 2 ? -ENOENT : _i == 5 ? -EPERM : 0;
+
+	ct_task_begin(&task, SINK_PUT, &flow, false);
+	task.sample = true;
+	ct_task_answer(&task, 0);
+	ck_assert_int_eq(task.step, CT_STEP_READ);
+	ck_assert_uint_eq(write_step(), 1);
+	is.flow.ct.status |= _i == 1 ? IPS_ASSURED | IPS_SEEN_REPLY : 0;
+	is.flow.ct.state = (uint8_t)(flow.ct.state + (_i == 1));
+	is.flow.ct.reply_sport = (uint16_t)(flow.ct.reply_sport + (_i >= 3));
+	if (err == 0)
+		ct_task_record(&task, &timeouts, &is);
+	ct_task_answer(&task, err);
+	if (_i == 3 || _i == 4) {
+		ck_assert_int_eq(task.step, CT_STEP_REPLACE);
+		ck_assert_uint_eq(write_step(), 3);
+		ct_task_answer(&task, 0);
+		ck_assert_int_eq(task.step, CT_STEP_READ);
+		is.flow.ct.reply_sport = (uint16_t)(flow.ct.reply_sport + (_i == 4));
+		ct_task_record(&task, &timeouts, &is);
+		ct_task_answer(&task, 0);
+	}
+	ck_assert_int_eq(task.step, CT_STEP_DONE);
+	ck_assert_int_eq(task.err, _i == 4 ? -EADDRINUSE : _i == 5 ? -EPERM : 0);
+	ck_assert(task.differed == (_i == 3 || _i == 4));
+}
+END_TEST
+
 /* Longer or shorter: what is left of a lease says nothing of the flow. */
 START_TEST(expiry_takes_the_place_of_a_lease)
 {
@@ -316,6 +351,7 @@ int main(void)
 	tcase_add_loop_test(tc, steps_follow_the_answers, 0, sizeof(scripts) / sizeof(scripts[0]));
 	tcase_add_test(tc, a_fight_ends);
 	tcase_add_loop_test(tc, occupants_are_judged, 0, 9);
+	tcase_add_loop_test(tc, a_sample_is_read_back, 0, 6);
 	tcase_add_loop_test(tc, expiry_takes_the_place_of_a_lease, 0, 3);
 	tcase_add_test(tc, pace_turns_busy_and_calm);
 	tcase_add_test(tc, puts_are_remembered);
