@@ -69,27 +69,6 @@ uint16_t table_epoch(const struct table *t)
 	return t->epoch;
 }
 
-/* Walks the live records of a range that a predicate takes. */
-static int walk_if(const struct table *t, struct hash_range r,
-		   bool (*takes)(const struct table *t, const struct record *rec, unsigned arg),
-		   unsigned arg, table_walk_fn *fn, void *ctx)
-{
-	struct bucket_walk w;
-	const struct bucket *b;
-	struct record *rec[BUCKET_MAX];
-	int stop = 0;
-
-	bucket_walk_init(&w, r);
-	while (!stop && (b = bucket_walk_next(t, &w))) {
-		unsigned n = bucket_sort(b, r, rec);
-
-		for (unsigned i = 0; !stop && i < n; i++)
-			if (!(rec[i]->flags & REC_TOMBSTONE) && takes(t, rec[i], arg))
-				stop = fn(ctx, rec[i]->hash, rec[i]->bytes, rec[i]->len);
-	}
-	return stop;
-}
-
 static bool lacks_bit(const struct table *t, const struct record *rec, unsigned bit)
 {
 	return !bit_get(t, rec, (enum table_bit)bit);
@@ -103,11 +82,11 @@ static bool is_since(const struct table *t, const struct record *rec, unsigned e
 int table_walk_since(const struct table *t, struct hash_range r, uint16_t epoch, table_walk_fn *fn,
 		     void *ctx)
 {
-	return epoch ? walk_if(t, r, is_since, epoch, fn, ctx) : 0;
+	return epoch ? table_walk_if(t, r, is_since, epoch, fn, ctx) : 0;
 }
 
 int table_walk_without(const struct table *t, struct hash_range r, enum table_bit bit,
 		       table_walk_fn *fn, void *ctx)
 {
-	return walk_if(t, r, lacks_bit, bit, fn, ctx);
+	return table_walk_if(t, r, lacks_bit, bit, fn, ctx);
 }

@@ -56,7 +56,8 @@ void table_range_digest(const struct table *t, struct hash_range r, uint64_t *di
 	table_range_split(t, r, 0, digest, count);
 }
 
-int table_walk(const struct table *t, struct hash_range r, table_walk_fn *fn, void *ctx)
+int table_walk_if(const struct table *t, struct hash_range r, record_takes_fn *takes, unsigned arg,
+		  table_walk_fn *fn, void *ctx)
 {
 	struct bucket_walk w;
 	const struct bucket *b;
@@ -68,10 +69,15 @@ int table_walk(const struct table *t, struct hash_range r, table_walk_fn *fn, vo
 		unsigned n = bucket_sort(b, r, rec);
 
 		for (unsigned i = 0; !stop && i < n; i++)
-			if (!(rec[i]->flags & REC_TOMBSTONE))
+			if (!(rec[i]->flags & REC_TOMBSTONE) && (!takes || takes(t, rec[i], arg)))
 				stop = fn(ctx, rec[i]->hash, rec[i]->bytes, rec[i]->len);
 	}
 	return stop;
+}
+
+int table_walk(const struct table *t, struct hash_range r, table_walk_fn *fn, void *ctx)
+{
+	return table_walk_if(t, r, NULL, 0, fn, ctx);
 }
 
 static int add_size(void *ctx, uint64_t hash, const uint8_t *flow, size_t len)

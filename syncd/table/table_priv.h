@@ -188,6 +188,13 @@ struct bucket_walk {
 void bucket_walk_init(struct bucket_walk *w, struct hash_range r);
 struct bucket *bucket_walk_next(const struct table *t, struct bucket_walk *w);
 
+/* ---- range.c ---- */
+
+/* table_walk (table.h) of those live records that `takes` (NULL: all) returns true for. */
+typedef bool record_takes_fn(const struct table *t, const struct record *rec, unsigned arg);
+int table_walk_if(const struct table *t, struct hash_range r, record_takes_fn *takes, unsigned arg,
+		  table_walk_fn *fn, void *ctx);
+
 /* ---- queue.c ---- */
 
 bool queue_reserve(struct table *t, enum table_queue queue);
