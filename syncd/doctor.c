@@ -2,7 +2,6 @@
 /* See doctor.h. Every finding is one line: where, how grave, what, and what to do about it. */
 #include <cap-ng.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -280,6 +279,32 @@ static void look_at_rivals(struct doctor *d)
 		find(d, "rivals", LEVEL_OK, "nobody else syncs connections here");
 }
 
+/* Whether the nodes are alike: what differs would cost its connections at a takeover. */
+static void look_at_peers(struct doctor *d, const json_t *status)
+{
+	size_t i, alike = 0;
+	json_t *peer;
+
+	if (!status) {
+		find(d, "peers", LEVEL_NOTE,
+		     "no syncd answers: services and settings are not compared");
+		return;
+	}
+	json_array_foreach(json_object_get(status, "peers"), i, peer)
+	{
+		const char *name = json_string_value(json_object_get(peer, "name"));
+		const char *differs = json_string_value(json_object_get(peer, "differs"));
+
+		if (differs && *differs)
+			find(d, "peers", LEVEL_WARN, "%s differs: %s: make both alike",
+			     name ? name : "a node", differs);
+		else
+			alike++;
+	}
+	if (alike)
+		find(d, "peers", LEVEL_OK, "%zu configured alike", alike);
+}
+
 static void print_text(const struct doctor *d, const char *kernel, FILE *to)
 {
 	size_t i;
@@ -304,7 +329,7 @@ static void print_json(const struct doctor *d, const char *kernel, FILE *to)
 	json_decref(all);
 }
 
-int doctor_run(bool json, FILE *to)
+int doctor_run(bool json, const json_t *status, FILE *to)
 {
 	struct doctor d = {
 		.findings = json_array(), .sysctl = json_object(), .backends = json_array()};
@@ -315,6 +340,7 @@ int doctor_run(bool json, FILE *to)
 	look_at_conntrack(&d);
 	look_at_ipvs(&d);
 	look_at_rivals(&d);
+	look_at_peers(&d, status);
 	if (json)
 		print_json(&d, kernel.release, to);
 	else

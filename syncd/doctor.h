@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `syncctl doctor`: what this kernel, this network namespace and the caller's rights allow syncd to
- * do, which back ends it would choose and why, and what stands in its way. It asks no daemon and
- * changes nothing.
+ * do, which back ends it would choose and why, and what stands in its way. It changes nothing.
  */
 #ifndef SYNCD_DOCTOR_H
 #define SYNCD_DOCTOR_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Prints what it found. Returns the exit code: 0 nothing is in the way, 1 something is. */
-int doctor_run(bool json, FILE *to);
+/*
+ * Prints what it found. status: what a running daemon answers to `status`, borrowed; NULL: none
+ * does. Returns the exit code: 0 nothing is in the way, 1 something is.
+ */
+int doctor_run(bool json, const json_t *status, FILE *to);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proto/key_file.h"
 #include "syncd/base/config.h"
@@ -76,7 +77,7 @@ static int usage(FILE *to)
 	for (const struct command *c = commands; c->name != NULL; c++)
 		(void)fprintf(to, "  %-9s %-23s %s\n", c->name, c->args, c->help);
 	(void)fputs(
-		"  doctor                            what this box can do, without a daemon\n"
+		"  doctor                            what this box can do, and what is in the way\n"
 		"  genkey    [-i ID] [-l LIKE.key] FILE\n"
 		"                                make a key; -l: of the same cluster as another "
 		"one\n",
@@ -292,6 +293,22 @@ static int run(const struct command *c, const struct options *o)
 	return fflush(stdout) == 0 ? rc : 1;
 }
 
+/* What is here, and what the daemon says of its peers where one runs. */
+static int diagnose(const struct options *o)
+{
+	json_t *request = json_pack("{ss}", "command", "status"), *status = NULL;
+	char path[CONFIG_PATH_MAX + 8];
+	int rc;
+
+	if ((o->socket != NULL || access(o->config, R_OK) == 0) &&
+	    find_socket(o, path, sizeof(path)) == 0 && ask(path, request, &status) < 0)
+		status = NULL;
+	rc = doctor_run(o->json, status, stdout);
+	json_decref(request);
+	json_decref(status);
+	return rc;
+}
+
 /* Returns false where an option makes no sense. */
 static bool read_options(int argc, char **argv, struct options *o)
 {
@@ -349,7 +366,7 @@ int main(int argc, char **argv)
 	if (strcmp(name, "genkey") == 0)
 		return generate_key(&o);
 	if (strcmp(name, "doctor") == 0)
-		return o.args == 0 ? doctor_run(o.json, stdout) : usage(stderr);
+		return o.args == 0 ? diagnose(&o) : usage(stderr);
 	for (const struct command *c = commands; c->name != NULL; c++) {
 		if (strcmp(c->name, name) != 0)
 			continue;
