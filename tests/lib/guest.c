@@ -19,12 +19,13 @@ static int run_in(const struct guest *g, const char *self, const char *modules, 
 
 	(void)snprintf(replacements, sizeof(replacements), "build/kpatch/%s/modules", g->kind);
 	(void)snprintf(command, sizeof(command),
-		       "tests/rig/guest -k %s -t %u %s %s %s -- env SYNCD_TEST_HERE=1 %s %s%s "
+		       "tests/rig/guest -k %s -t %u %s %s %s %s -- env SYNCD_TEST_HERE=1 %s %s%s "
 		       "sh -c 'for m in %s; do modprobe -q $m; done; exec \"$0\"' %s",
 		       g->kind, g->seconds ? g->seconds : SECONDS, g->patched ? "-x" : "",
 		       g->patched ? replacements : "",
 		       /* A busy host keeps QEMU's timer from ticking in time. */
 		       strncmp(g->kind, "qemu", 4) == 0 ? "-a no_timer_check" : "",
+		       g->counted ? "-i" : "",
 		       setting ? setting : "", only ? "CK_RUN_CASE=" : "", only ? only : "",
 		       modules, self);
 	if (g->patched && access(replacements, R_OK) != 0) {

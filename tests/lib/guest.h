@@ -13,6 +13,7 @@ struct guest {
 	const char *kind; /* of tests/rig/prepare */
 	bool patched;	  /* with the ip_vs of kpatch/ */
 	unsigned seconds; /* that it may take; 0: the usual 200 */
+	bool counted;	  /* QEMU: its clock counts instructions, so that no load shows */
 };
 
 /*

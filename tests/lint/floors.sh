@@ -24,7 +24,7 @@ allowed() {
     replay/inject_node.c) echo '^(proto/|replay/|syncd/(base|net)/|syncd/engine\.h$)' ;;
     replay/inject_source.[ch]) echo '^(proto/|replay/|syncd/engine\.h$)' ;;
     replay/*) echo '^(proto|syncd/table|replay)/' ;;
-    tests/*) echo '^(proto|syncd|replay|tests|sync\.pb-c)' ;;
+    tests/*) echo '^(proto|syncd|replay|tests|kpatch/tests|sync\.pb-c)' ;;
     *) echo '^$' ;;
   esac
 }

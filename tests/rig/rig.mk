@@ -18,11 +18,11 @@ rig-kasan:
 check-rig: rig
 	@tests/run-checks.sh $(RIG)/test_contract.sh
 
-# Every kind of IPVS connection with every back end, and 20,000 of them between two daemons; check
-# has those that take seconds.
+# Every kind of IPVS connection with every back end, and 100,000 of them between two daemons;
+# check has those that take seconds.
 .PHONY: check-ipvs
 check-ipvs: all $(B)/tests/test_ipvs_kinds $(B)/tests/test_ipvs_pair
 	@IPVS_KINDS=all tests/run-checks.sh $(B)/tests/test_ipvs_kinds
-	@IPVS_FLOWS=20000 tests/run-checks.sh $(B)/tests/test_ipvs_pair
+	@IPVS_FLOWS=100000 tests/run-checks.sh $(B)/tests/test_ipvs_pair
 
 -include kpatch/kpatch.mk
