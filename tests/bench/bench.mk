@@ -3,7 +3,7 @@
 # commit, to build/bench.jsonl. T=glob picks by NAME, QUICK=1 keeps all of them under three minutes.
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/bench_*.c))
 BENCH_SH  := $(wildcard tests/bench/bench_*.sh)
-BENCH_IN  := $(B)/bench/ipvs_packets # run by bench_ipvs.sh in a guest
+BENCH_IN  := $(B)/bench/ipvs_packets $(B)/bench/ipvs_edges # run by bench_ipvs.sh in a guest
 
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/bench.o $(TEST_LIB) $(LIBS_ALL)
 	@mkdir -p $(@D)
