@@ -151,6 +151,7 @@ static void on_datagram(void *ctx, const uint8_t *dgram, size_t len)
 
 	const uint64_t replayed = engine_counters(l->d->engine)->replayed;
 
+	engine_set_link(l->d->engine, (unsigned)(l - l->d->link));
 	engine_on_datagram(l->d->engine, dgram, len, now);
 	note_heard(l, dgram, len, now.mono_us, engine_counters(l->d->engine)->replayed != replayed);
 }

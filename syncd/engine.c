@@ -308,6 +308,11 @@ static void engine_count_refusal(struct engine *e, int err)
 	}
 }
 
+void engine_set_link(struct engine *e, unsigned link)
+{
+	peers_set_link(e->peers, link);
+}
+
 void engine_on_datagram(struct engine *e, const uint8_t *dgram, size_t len, struct engine_now now)
 {
 	struct peers_opened in;

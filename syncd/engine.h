@@ -148,6 +148,9 @@ void engine_set_faults(struct engine *e, const char *const *why, size_t n);
 struct source_events engine_source_events(struct engine *e, enum flow_kind kind);
 struct sink_events engine_sink_events(struct engine *e, enum flow_kind kind);
 
+/* What engine_on_datagram is given next came over this link (below LINKS_MAX; at first 0). */
+void engine_set_link(struct engine *e, unsigned link);
+
 void engine_on_datagram(struct engine *e, const uint8_t *dgram, size_t len, struct engine_now now);
 
 /*

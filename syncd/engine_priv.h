@@ -21,6 +21,7 @@ enum {
 	CLOSED_BUCKETS = 1 << 13, /* of the memory of ended flows, 512 KiB a group */
 	CLOSED_A_BUCKET = 8,
 	OFFER_OVERHEAD = 64, /* of an offer without its flows, at most */
+	PAD_SHORT = 4,	     /* a padded hello may be so much shorter than it could */
 	MEETING_SLICES = 16, /* a turn, of what two actives offer each other */
 };
 
@@ -28,9 +29,10 @@ enum {
 #define RETRY_US	(1 * S_US)
 #define RECONCILE_GAP_US \
 	(1 * S_US) /* between the end of one and the next that lost events ask for */
-#define PAD_US	    (1 * S_US)
-#define FOLLOWED_US (500 * MS_US) /* a new session waits so long for somebody to follow it */
-#define ANSWER_US   (10 * MS_US) /* at least between a hello and one that answers an unproven one */
+#define PAD_US	     (1 * S_US)
+#define PAD_AGAIN_US (2 * S_US)	   /* of a proven length, which is forgotten after five */
+#define FOLLOWED_US  (500 * MS_US) /* a new session waits so long for somebody to follow it */
+#define ANSWER_US    (10 * MS_US) /* at least between a hello and one that answers an unproven one */
 
 #define KERNEL_FULL "the kernel's connection table is full: raise net.netfilter.nf_conntrack_max"
 

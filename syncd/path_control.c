@@ -261,19 +261,21 @@ static void hello_fill(struct engine *e, struct hello *h)
 	peers_fill_echoes(e->peers, h, e->now.mono_us);
 }
 
-/* Pads one hello a second to what the link claims, so that the claim is proven or not used. */
+/* Pads a hello now and then to what the links claim, so that the claim is proven or not used; also
+ * once it is, since what a path carries may change. */
 static void hello_pad(struct engine *e, struct control *c)
 {
 	uint32_t want = e->cfg.datagram_max;
 	int n;
 
-	if (e->now.mono_us < e->pad_next_us || want <= peers_datagram_max(e->peers))
+	if (e->now.mono_us < e->pad_next_us || want <= DATAGRAM_START)
 		return;
-	e->pad_next_us = e->now.mono_us + PAD_US;
+	e->pad_next_us = e->now.mono_us +
+			 (want <= peers_datagram_max(e->peers) + PAD_SHORT ? PAD_AGAIN_US : PAD_US);
 	sender_set_datagram_max(e->sender, want);
 	n = control_write(c, sender_payload(e->sender), sender_payload_max(e->sender));
-	if (n > 0 && (size_t)n + 4 < sender_payload_max(e->sender))
-		c->hello.pad = (uint32_t)(sender_payload_max(e->sender) - (size_t)n - 4);
+	if (n > 0 && (size_t)n + PAD_SHORT < sender_payload_max(e->sender))
+		c->hello.pad = (uint32_t)(sender_payload_max(e->sender) - (size_t)n - PAD_SHORT);
 }
 
 /* Whoever has echoed this session is by now told so, and begins to follow it. */

@@ -163,6 +163,33 @@ static int open_sealed(struct peers *p, const struct frame_header *h, const uint
 	return n;
 }
 
+void peers_set_link(struct peers *p, unsigned link)
+{
+	assert(link < LINKS_MAX);
+	p->link = link;
+}
+
+/* A copy of what another link brought first tells as much of this one. An older one may be a
+ * recording. */
+static bool is_late(const struct session *s, const struct frame_header *head)
+{
+	return head->kind == FRAME_CONTROL && head->counter + COPY_WITHIN < s->peer.control_counter;
+}
+
+static void note_length(struct session *s, unsigned link, size_t len, uint64_t now_us)
+{
+	struct heard *h = &s->heard[link];
+
+	if (now_us - h->since_us >= LENGTH_PROVES_US) {
+		h->before = now_us - h->since_us < 2 * LENGTH_PROVES_US ? h->longest : 0;
+		h->longest = 0;
+		h->since_us = now_us;
+	}
+	h->at_us = now_us;
+	if (len > h->longest)
+		h->longest = (uint32_t)len;
+}
+
 int peers_open(struct peers *p, const uint8_t *dgram, size_t len, uint64_t now_us, uint8_t *payload,
 	       struct peers_opened *out)
 {
@@ -179,6 +206,8 @@ int peers_open(struct peers *p, const uint8_t *dgram, size_t len, uint64_t now_u
 	n = open_sealed(p, &head, dgram, len, payload, &s);
 	if (n < 0)
 		return n;
+	if (!is_late(s, &head))
+		note_length(s, p->link, len, now_us);
 	if (head.kind == FRAME_CONTROL) {
 		if (!replay_window_take(&s->window, head.counter))
 			return -EEXIST;
@@ -188,8 +217,6 @@ int peers_open(struct peers *p, const uint8_t *dgram, size_t len, uint64_t now_u
 		}
 	}
 	s->peer.heard_us = now_us;
-	if (len > s->longest)
-		s->longest = (uint32_t)len;
 	if (head.node == p->node) {
 		if (head.kind == FRAME_CONTROL)
 			peers_on_own_id(p, payload, (size_t)n, now_us);

@@ -32,7 +32,7 @@ struct peer {
 	uint64_t control_counter;
 	uint32_t rtt_us;	 /* smoothed; 0: not known yet */
 	int64_t clock_offset_us; /* its wall clock less ours */
-	uint32_t max_datagram;	 /* longest it says it has heard from us */
+	uint32_t max_datagram;	 /* longest it says all links by which it hears us have carried */
 	uint64_t last_data, oldest_data;
 	uint32_t encoder, digest_key_id;
 	uint8_t keys, items, addresses;
@@ -57,6 +57,9 @@ struct peers_opened {
 	struct frame_header header;
 	struct peer *from;
 };
+
+/* What is opened next came over this link (below LINKS_MAX; at first 0). */
+void peers_set_link(struct peers *p, unsigned link);
 
 /*
  * Opens a datagram: header, key, tag, replay window of control. Returns the payload's length with

@@ -236,8 +236,7 @@ int peers_on_hello(struct peers *p, struct peer *from, const struct hello *h,
 		if (sent_us + FRESH_US > s->fresh_until_us)
 			s->fresh_until_us = sent_us + FRESH_US;
 		take_times(from, h, e, sent_us, now_us, wall_us);
-		if (e->max_datagram > from->max_datagram)
-			from->max_datagram = e->max_datagram;
+		from->max_datagram = e->max_datagram;
 	}
 	if (!from->proven)
 		return 0;
@@ -245,6 +244,22 @@ int peers_on_hello(struct peers *p, struct peer *from, const struct hello *h,
 	take_words(from, h);
 	take_groups(s, h);
 	return was_proven ? 0 : 1;
+}
+
+/* What goes by one link today may go by another tomorrow: the least of those that bring anything.
+ */
+static uint32_t carried(const struct session *s, uint64_t now_us)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (unsigned i = 0; i < LINKS_MAX; i++) {
+		const struct heard *h = &s->heard[i];
+		uint32_t most = h->longest > h->before ? h->longest : h->before;
+
+		if (h->at_us != 0 && now_us - h->at_us <= FRESH_US && most < least)
+			least = most;
+	}
+	return least == UINT32_MAX ? 0 : least;
 }
 
 void peers_fill_echoes(const struct peers *p, struct hello *out, uint64_t now_us)
@@ -265,7 +280,7 @@ void peers_fill_echoes(const struct peers *p, struct hello *out, uint64_t now_us
 				.session = s->peer.session,
 				.control_counter = s->peer.control_counter,
 				.held_us = (uint32_t)(now_us - s->control_heard_us),
-				.max_datagram = s->longest,
+				.max_datagram = carried(s, now_us),
 			};
 		}
 	}

@@ -12,6 +12,7 @@ enum {
 	SESSIONS_MAX = UNPROVEN_MAX + ONCE_PROVEN_MAX,
 	SENT_RING = 8192, /* own control datagrams whose time is known: 2 s of 4,000 a second */
 	SEAL_KEYS = 2,	  /* cached a session: before and after a rotation */
+	COPY_WITHIN = 64, /* control counters that a copy over a slower link may be behind */
 };
 
 enum session_state {
@@ -22,14 +23,20 @@ enum session_state {
 	SESSION_ENDED
 };
 
+/* What one link has brought of a session: the longest datagram lately, and of the time before. */
+struct heard {
+	uint64_t at_us, since_us;
+	uint32_t longest, before;
+};
+
 struct session {
 	struct peer peer; /* first: a struct peer handed out is found again by a cast */
 	enum session_state state;
 	uint64_t fresh_until_us;
 	uint64_t echoed; /* highest control counter of ours that proved it */
 	uint64_t control_heard_us;
-	uint64_t hello_counter; /* control counter of the last hello taken in */
-	uint32_t longest;	/* datagram heard */
+	uint64_t hello_counter;	       /* control counter of the last hello taken in */
+	struct heard heard[LINKS_MAX]; /* by link */
 	struct replay_window window;
 	size_t place; /* of its groups, once proven */
 
@@ -50,6 +57,7 @@ struct session {
 struct peers {
 	uint16_t node;
 	uint64_t session;
+	unsigned link; /* that what is opened next came over */
 	bool insecure;
 	size_t keys;
 	struct group_key key[KEYS_MAX];
@@ -63,6 +71,9 @@ struct peers {
 	struct session *at; /* SESSIONS_MAX */
 	struct control scratch;
 };
+
+/* What is not heard again within twice that no longer proves that the path carries it. */
+#define LENGTH_PROVES_US (5 * S_US)
 
 static inline bool session_once_proven(const struct session *s)
 {

@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 struct retained {
-	uint64_t at;	    /* of its bytes, among all ever kept */
-	uint64_t resent_us; /* 0: never */
+	uint64_t at;		  /* of its bytes, among all ever kept */
+	uint64_t resent_us;	  /* 0: never */
+	uint64_t first_resent_us; /* 0: never */
 	uint32_t len;
 };
 

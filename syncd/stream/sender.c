@@ -26,7 +26,8 @@ enum {
 	DEBT_RECOVERY = 4, /* waiting is forgotten so many times slower than it is charged */
 };
 
-#define EARN_US	   (1 * S_US)	 /* keeping up for so long earns the first lost vote back */
+#define EARN_US	   (1 * S_US) /* keeping up for so long earns the first lost vote back */
+#define STUCK_US   (3 * S_US)
 #define ACCOUNT_US (100 * MS_US) /* a longer silence is our own pause and charged to nobody */
 
 struct follower {
@@ -178,6 +179,22 @@ uint64_t sender_oldest(const struct sender *s)
 	return s->retain.oldest;
 }
 
+/* Longer than the path carries by now, and asked for in vain for a while: it will not arrive, and
+ * cannot be cut, since a counter is sealed once. */
+static bool is_stuck(const struct sender *s, const struct retained *k, uint64_t now_us)
+{
+	return k->len > s->datagram_max && k->first_resent_us != 0 &&
+	       now_us - k->first_resent_us > STUCK_US;
+}
+
+static void give_up(struct sender *s, uint64_t upto)
+{
+	while (s->retain.oldest <= upto) {
+		retain_drop_oldest(&s->retain);
+		s->stats.nak_gone++;
+	}
+}
+
 /* Returns how many were sent, at most budget. */
 static unsigned resend_range(struct sender *s, uint64_t first, uint64_t last, unsigned budget,
 			     uint64_t now_us)
@@ -189,7 +206,13 @@ static unsigned resend_range(struct sender *s, uint64_t first, uint64_t last, un
 
 		if (k->resent_us != 0 && now_us - k->resent_us < NAK_LINGER_US)
 			continue;
+		if (is_stuck(s, k, now_us)) {
+			give_up(s, c);
+			continue;
+		}
 		k->resent_us = now_us;
+		if (k->first_resent_us == 0)
+			k->first_resent_us = now_us;
 		s->stats.retransmits++;
 		s->stats.retransmit_bytes += k->len;
 		s->io.send(s->io.ctx, retain_bytes(&s->retain, k), k->len);

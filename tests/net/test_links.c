@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Links of whole daemons: two of them, one that fails, unicast, jumbo frames, loss; and silence. */
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,15 +217,25 @@ static void note_size(void *ctx, const uint8_t *frame, size_t len)
 		s->longest = payload;
 }
 
-static void set_mtu(bool switch_too)
+static void set_mtu(unsigned link, bool switch_too)
 {
 	for (size_t i = 0; i < NODES; i++) {
 		if (switch_too)
-			ck_assert_int_eq(netns_sh("ip link set p%zu mtu 9000", i), 0);
+			ck_assert_int_eq(
+				netns_sh("ip link set %c%zu mtu 9000", link ? 'q' : 'p', i), 0);
 		pair_enter(&p, i);
-		ck_assert_int_eq(netns_sh("ip link set s0 mtu 9000"), 0);
+		ck_assert_int_eq(netns_sh("ip link set s%u mtu 9000", link), 0);
 		pair_leave(&p);
 	}
+}
+
+/* A switch whose ports' names begin with this letter drops what is longer, and tells nobody. */
+static void narrow(char port)
+{
+	ck_assert_int_eq(netns_sh("nft 'table bridge small { chain f { type filter hook forward "
+				  "priority 0; iifname \"%c*\" meta length > 1500 drop; }; }'",
+				  port),
+			 0);
 }
 
 /* Datagrams grow as far as padded hellos arrive: with jumbo frames all the way, or only at the
@@ -236,11 +247,9 @@ START_TEST(test_jumbo)
 	struct capture *c;
 	unsigned made = 0;
 
-	set_mtu(all_the_way);
+	set_mtu(0, all_the_way);
 	if (!all_the_way)
-		ck_assert_int_eq(netns_sh("nft 'table bridge small { chain f { type filter hook "
-					  "forward priority 0; meta length > 1500 drop; }; }'"),
-				 0);
+		narrow('p');
 	start_all();
 	pair_enter(&p, 0);
 	c = capture_open("s0");
@@ -262,6 +271,54 @@ START_TEST(test_jumbo)
 		ck_assert_uint_le(s.longest, DATAGRAM_START);
 	ck_assert_uint_le(s.longest, DATAGRAM_MAX);
 	expect_whole_stream();
+}
+END_TEST
+
+static bool is_wide(void *ctx)
+{
+	json_t *r = NULL, *peer;
+	size_t i, wide = 0;
+
+	(void)ctx;
+	if (pair_ask(&p, 0, "status", NULL, NULL, &r) >= 0)
+		json_array_foreach(json_object_get(r, "peers"), i, peer) wide +=
+			json_integer_value(json_object_get(peer, "max_datagram")) > 1500;
+	json_decref(r);
+	return wide == NODES - 1;
+}
+
+/*
+ * What one link was proven to carry says nothing of the other, nor of the same one for ever: a
+ * second link whose switch drops long frames, and a switch that comes to drop them.
+ */
+START_TEST(test_narrow)
+{
+	bool second = _i == 0;
+	unsigned made = 0;
+
+	set_mtu(0, true);
+	if (second) {
+		pair_second_link(&p);
+		set_mtu(1, true);
+		narrow('q');
+		configure("sync { mode = failover }");
+	}
+	start_all();
+	if (!second)
+		ck_assert(netns_wait_for(is_wide, NULL, PATIENCE_MS));
+	under_way(&made, NULL);
+	expect_equal(made);
+	if (second)
+		break_first();
+	else
+		narrow('p');
+	/* Born while the daemon hangs, so that there is much to say at once. */
+	ck_assert_int_eq(kill(p.node[0].pid, SIGSTOP), 0);
+	pair_flows(&p, 0, made, SOME, false);
+	ck_assert_int_eq(kill(p.node[0].pid, SIGCONT), 0);
+	expect_equal(made + SOME);
+	if (second)
+		expect_whole_stream();
 }
 END_TEST
 
@@ -392,6 +449,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_two_links, 0, sizeof(ways) / sizeof(ways[0]));
 	tcase_add_test(tc, test_unicast);
 	tcase_add_loop_test(tc, test_jumbo, 0, 2);
+	tcase_add_loop_test(tc, test_narrow, 0, 2);
 	tcase_add_test(tc, test_loss);
 	tcase_add_test(tc, test_bursts);
 	tcase_add_test(tc, test_idle_is_silent);

@@ -142,6 +142,50 @@ START_TEST(test_echoes)
 }
 END_TEST
 
+static uint32_t told(void)
+{
+	struct hello out = {0};
+
+	peers_fill_echoes(p, &out, now_us);
+	return out.echoes ? out.echo[0].max_datagram : 0;
+}
+
+static void hear_for(struct other *o, uint64_t us)
+{
+	for (uint64_t until_us = now_us + us; now_us < until_us; now_us += 100 * MS_US)
+		(void)hear_hello(o, 0);
+}
+
+/* The least that a link brings which brings anything, copies too; and only what came lately. */
+START_TEST(test_length_by_link)
+{
+	struct other o = {.node = 2, .session = 7, .pad = 900};
+	struct wire wide;
+
+	control_of(&wide, &o, hello(&o, 0, 0));
+	(void)hear(&wide);
+	ck_assert_uint_ge(told(), wide.len);
+	peers_set_link(p, 1);
+	(void)hear_data(&o);
+	ck_assert_uint_eq(told(), 100 + FRAME_OVERHEAD);
+	ck_assert_int_eq(hear(&wide), -EEXIST);
+	ck_assert_uint_ge(told(), wide.len);
+	peers_set_link(p, 2);
+	(void)hear_data(&o);
+	ck_assert_uint_eq(told(), 100 + FRAME_OVERHEAD);
+	peers_set_link(p, 0);
+	hear_for(&o, 2100 * MS_US); /* the others fall silent */
+	ck_assert_uint_ge(told(), wide.len);
+	o.pad = 0;
+	hear_for(&o, 5 * S_US);
+	ck_assert_uint_ge(told(), wide.len);
+	hear_for(&o, 5 * S_US);
+	ck_assert_uint_lt(told(), 400);
+	ck_assert_int_eq(hear(&wide), -EEXIST); /* a recording by now */
+	ck_assert_uint_lt(told(), 400);
+}
+END_TEST
+
 START_TEST(test_datagram_max)
 {
 	struct other a = {.node = 2, .session = 7}, b = {.node = 3, .session = 8};
@@ -179,6 +223,7 @@ int main(void)
 	tcase_add_test(tc, test_groups_are_bounded);
 	tcase_add_test(tc, test_old_hello);
 	tcase_add_test(tc, test_echoes);
+	tcase_add_test(tc, test_length_by_link);
 	tcase_add_test(tc, test_datagram_max);
 	suite_add_tcase(s, tc);
 	return suite_run(s);

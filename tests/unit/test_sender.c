@@ -219,6 +219,33 @@ START_TEST(test_payload_max)
 }
 END_TEST
 
+/* What is longer than the path carries by now is sent again for three seconds, then given up with
+ * all before it; what fits is sent again for ever. */
+START_TEST(test_stuck)
+{
+	(void)send_data(100, 1);
+	sender_set_datagram_max(s, DATAGRAM_MAX);
+	(void)send_data(8000, 1);
+	(void)send_data(100, 1);
+	sender_set_datagram_max(s, DATAGRAM_START);
+	nak(1, 3, 1 * S_US);
+	nak(1, 3, 4 * S_US);
+	ck_assert_uint_eq(sender_stats(s)->retransmits, 6);
+	ck_assert_uint_eq(sender_oldest(s), 1);
+	sender_set_datagram_max(s, DATAGRAM_MAX);
+	nak(1, 3, 5 * S_US); /* it carries it again */
+	ck_assert_uint_eq(sender_stats(s)->retransmits, 9);
+	sender_set_datagram_max(s, DATAGRAM_START);
+	nak(2, 2, 6 * S_US);
+	ck_assert_uint_eq(sender_oldest(s), 3);
+	ck_assert_uint_eq(sender_stats(s)->nak_gone, 2);
+	ck_assert_uint_eq(sender_stats(s)->retransmits, 10);
+	nak(3, 1, 60 * S_US);
+	ck_assert_uint_eq(sender_oldest(s), 3);
+	ck_assert_uint_eq(sender_stats(s)->retransmits, 11);
+}
+END_TEST
+
 /* Whatever the sizes, what is sent again is what was sent, and what is kept is bounded by both. */
 START_TEST(test_retain)
 {
@@ -577,6 +604,7 @@ int main(void)
 	tcase_add_test(keep, test_keys_that_somebody_lacks);
 	tcase_add_test(keep, test_insecure);
 	tcase_add_test(keep, test_payload_max);
+	tcase_add_test(keep, test_stuck);
 	tcase_add_test(keep, test_retain);
 	tcase_add_test(keep, test_retain_what_is_needed);
 	tcase_add_test(keep, test_nak_once_in_a_linger);
