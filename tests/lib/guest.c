@@ -25,9 +25,8 @@ static int run_in(const struct guest *g, const char *self, const char *modules, 
 		       g->patched ? replacements : "",
 		       /* A busy host keeps QEMU's timer from ticking in time. */
 		       strncmp(g->kind, "qemu", 4) == 0 ? "-a no_timer_check" : "",
-		       g->counted ? "-i" : "",
-		       setting ? setting : "", only ? "CK_RUN_CASE=" : "", only ? only : "",
-		       modules, self);
+		       g->counted ? "-i" : "", setting ? setting : "", only ? "CK_RUN_CASE=" : "",
+		       only ? only : "", modules, self);
 	if (g->patched && access(replacements, R_OK) != 0) {
 		printf("SKIP: no patched ip_vs for the %s guest: make -C kpatch RIG=1\n", g->kind);
 		return NOT_IN_CACHE;
