@@ -300,7 +300,7 @@ static int diagnose(const struct options *o)
 	char path[CONFIG_PATH_MAX + 8];
 	int rc;
 
-	if ((o->socket != NULL || access(o->config, R_OK) == 0) &&
+	if ((o->socket != NULL || (o->config != NULL && access(o->config, R_OK) == 0)) &&
 	    find_socket(o, path, sizeof(path)) == 0 && ask(path, request, &status) < 0)
 		status = NULL;
 	rc = doctor_run(o->json, status, stdout);

@@ -21,8 +21,8 @@ check-rig: rig
 # Every kind of IPVS connection with every back end, and 100,000 of them between two daemons;
 # check has those that take seconds.
 .PHONY: check-ipvs
-check-ipvs: all $(B)/tests/test_ipvs_kinds $(B)/tests/test_ipvs_pair
-	@IPVS_KINDS=all tests/run-checks.sh $(B)/tests/test_ipvs_kinds
+check-ipvs: all $(B)/tests/test_ipvs_kinds $(B)/tests/test_ipvs_pair $(B)/tests/test_unit
+	@IPVS_KINDS=all tests/run-checks.sh $(B)/tests/test_ipvs_kinds $(B)/tests/test_unit
 	@IPVS_FLOWS=100000 tests/run-checks.sh $(B)/tests/test_ipvs_pair
 
 -include kpatch/kpatch.mk
