@@ -2,7 +2,7 @@
 # `make deps-dev` what the rest needs. Services of the packages are kept from starting.
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libmnl-dev \
 	libnetfilter-conntrack-dev libsodium-dev libev-dev libjansson-dev libconfuse-dev \
-	libxxhash-dev libzstd-dev libpcap-dev libbpf-dev libmicrohttpd-dev libcap-ng-dev libseccomp-dev \
+	libxxhash-dev libzstd-dev nettle-dev libpcap-dev libbpf-dev libmicrohttpd-dev libcap-ng-dev libseccomp-dev \
 	libsystemd-dev libnftables-dev clang bpftool check keepalived conntrackd conntrack nftables iproute2 \
 	iputils-ping procps python3-minimal
 DEPS_LINT := clang-format clang-tidy cppcheck shellcheck jq

@@ -13,7 +13,7 @@ ifneq ($(V),release)
 WARN += -Wno-frame-larger-than # instrumentation makes frames larger
 endif
 
-PKGS    := libconfuse libmnl libprotobuf-c libsodium jansson libxxhash libzstd libmicrohttpd \
+PKGS    := libconfuse libmnl libprotobuf-c libsodium jansson libxxhash libzstd nettle libmicrohttpd \
 	   libcap-ng libseccomp libsystemd libnftables
 PKG_CFLAGS := $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDLIBS  := $(shell $(PKG) --libs $(PKGS) 2>/dev/null) -lev -lm -lpthread

@@ -290,14 +290,39 @@ static bool read_info_field(const struct wire_field *f, struct data_info *info)
 	return read_info_piece(f, info);
 }
 
+/*
+ * What datagrams consist of: a put or delete whose length, and that of the key in it, takes one
+ * byte. Returns its size with the key, or 0: it may be good, and is to be read with more care.
+ */
+static inline size_t read_short(const uint8_t *p, const uint8_t *end, struct digest_input *key)
+{
+	if (end - p < 4 || p[1] < 2 || p[1] >= 0x80 || end - p - 2 < p[1])
+		return 0;
+	if (p[0] == TAG_DEL)
+		*key = (struct digest_input){p + 2, p[1]};
+	else if (p[0] == TAG_PUT && p[2] == WIRE_TAG(1, WIRE_LEN) && p[3] && p[3] <= p[1] - 2)
+		*key = (struct digest_input){p + 4, p[3]};
+	else
+		return 0;
+	return (size_t)p[1] + 2;
+}
+
 int data_read(const uint8_t *buf, size_t len, struct data_info *out)
 {
 	struct wire_reader r = wire_reader_over(buf, len);
 	struct data_info info = {0};
+	struct digest_input key;
 	struct wire_field f;
-	int more;
+	int more = 1;
 
-	while ((more = wire_read_field(&r, &f)) > 0) {
+	while (more > 0) {
+		for (size_t n; (n = read_short(r.p, r.end, &key)) != 0; r.p += n) {
+			info.puts += *r.p == TAG_PUT;
+			info.dels += *r.p == TAG_DEL;
+		}
+		more = wire_read_field(&r, &f);
+		if (more <= 0)
+			break;
 		if (!read_info_field(&f, &info))
 			return -EBADMSG;
 	}
@@ -346,4 +371,42 @@ enum data_piece data_iter_next(struct data_iter *it)
 	if (piece == DATA_DIGESTS && !read_digests(&f, &it->digests))
 		return DATA_END;
 	return piece;
+}
+
+static void batch_add(struct data_batch *b, const struct digest_input *key,
+		      const struct digest_input *flow)
+{
+	b->key[b->n] = *key;
+	b->put[b->n++] = flow != NULL;
+	if (flow)
+		b->flow[b->puts++] = *flow;
+}
+
+bool data_iter_batch(struct data_iter *it, struct data_batch *b)
+{
+	struct wire_reader r = {it->p, it->end};
+	bool more = true;
+
+	while (more && b->n < DATA_BATCH) {
+		struct digest_input key, flow;
+		struct wire_field f;
+		size_t n = read_short(r.p, r.end, &key);
+
+		if (n) {
+			flow = (struct digest_input){r.p + 2, n - 2};
+			batch_add(b, &key, *r.p == TAG_PUT ? &flow : NULL);
+			r.p += n;
+			continue;
+		}
+		more = wire_read_field(&r, &f) > 0;
+		if (!more || (f.tag != TAG_PUT && f.tag != TAG_DEL))
+			continue;
+		key = flow = (struct digest_input){f.bytes, f.len};
+		if (f.tag == TAG_DEL)
+			batch_add(b, &key, NULL);
+		else if (!flow_key_slice(f.bytes, f.len, &key.bytes, &key.len))
+			batch_add(b, &key, &flow);
+	}
+	it->p = r.p;
+	return more;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/digest.h"
 #include "proto/limits.h"
 
 struct hash_range {
@@ -85,5 +86,17 @@ struct data_iter {
 /* Iterates over a payload that data_read has accepted. */
 void data_iter_init(struct data_iter *it, const uint8_t *buf, size_t len);
 enum data_piece data_iter_next(struct data_iter *it);
+
+/* Puts and deletes in order, as one wants them who hashes them all. */
+enum { DATA_BATCH = 64 };
+struct data_batch {
+	size_t n, puts;			      /* n: with deletes */
+	struct digest_input key[DATA_BATCH];  /* of each */
+	struct digest_input flow[DATA_BATCH]; /* of the puts */
+	bool put[DATA_BATCH];
+};
+
+/* Adds what is next until the batch is full; true while there may be more. Digests are skipped. */
+bool data_iter_batch(struct data_iter *it, struct data_batch *b);
 
 #endif

@@ -39,13 +39,20 @@ static inline uint64_t last_word(const struct digest_input *in)
 	uint64_t v = (uint64_t)in->len << 56;
 	size_t rest = in->len % WORD;
 
-	if (!rest)
-		return v;
+	/* In two steps: by a whole word's width nothing may be shifted. */
 	if (in->len >= WORD)
-		return v | load64(in->bytes + in->len - WORD) >> (8 * (WORD - rest));
+		return v | load64(in->bytes + in->len - WORD) >> 1 >> (8 * WORD - 1 - 8 * rest);
 	for (size_t i = 0; i < rest; i++)
 		v |= (uint64_t)in->bytes[in->len - rest + i] << (8 * i);
 	return v;
+}
+
+/* Not in a loop: that would go by way of memory, and wait for it. */
+__attribute__((always_inline)) static inline void load_lanes(const uint8_t *const p[LANES],
+							     size_t at, lanes *m)
+{
+	*m = (lanes){load64(p[0] + at), load64(p[1] + at), load64(p[2] + at), load64(p[3] + at),
+		     load64(p[4] + at), load64(p[5] + at), load64(p[6] + at), load64(p[7] + at)};
 }
 
 __attribute__((always_inline)) static inline void sip_round(struct sip *s)
@@ -92,37 +99,33 @@ __attribute__((always_inline)) static inline void
 hash_lanes(const uint8_t key[16], const struct digest_input *in, uint64_t *out)
 {
 	const uint64_t k0 = load64(key), k1 = load64(key + WORD);
-	size_t words[LANES], shortest = SIZE_MAX, longest = 0;
-	uint64_t last[LANES];
+	const uint8_t *bytes[LANES], *word[LANES];
+	uint64_t words[LANES], last[LANES], shortest = UINT64_MAX, longest = 0;
 	struct sip s = {
 		.v0 = (lanes){0} + (k0 ^ 0x736f6d6570736575),
 		.v1 = (lanes){0} + (k1 ^ 0x646f72616e646f6d),
 		.v2 = (lanes){0} + (k0 ^ 0x6c7967656e657261),
 		.v3 = (lanes){0} + (k1 ^ 0x7465646279746573),
 	};
-	lanes m, active;
+	lanes m = {0}, active, count;
 
 	for (unsigned i = 0; i < LANES; i++) {
+		bytes[i] = in[i].bytes;
 		words[i] = in[i].len / WORD;
 		last[i] = last_word(&in[i]);
 		shortest = words[i] < shortest ? words[i] : shortest;
 		longest = words[i] > longest ? words[i] : longest;
 	}
 	for (size_t w = 0; w < shortest; w++) {
-		size_t at = w * WORD;
-
-		/* Not in a loop: that would go by way of memory, and wait for it. */
-		m = (lanes){load64(in[0].bytes + at), load64(in[1].bytes + at),
-			    load64(in[2].bytes + at), load64(in[3].bytes + at),
-			    load64(in[4].bytes + at), load64(in[5].bytes + at),
-			    load64(in[6].bytes + at), load64(in[7].bytes + at)};
+		load_lanes(bytes, w * WORD, &m);
 		sip_word(&s, &m);
 	}
+	memcpy(&count, words, sizeof(count));
 	for (size_t w = shortest; w <= longest; w++) {
-		for (unsigned i = 0; i < LANES; i++) {
-			m[i] = w < words[i] ? load64(in[i].bytes + w * WORD) : last[i];
-			active[i] = w <= words[i] ? UINT64_MAX : 0;
-		}
+		for (unsigned i = 0; i < LANES; i++)
+			word[i] = w < words[i] ? bytes[i] + w * WORD : (const uint8_t *)&last[i];
+		active = (lanes)(count >= w);
+		load_lanes(word, 0, &m);
 		sip_word_masked(&s, &m, &active);
 	}
 	s.v2 ^= (lanes){0} + 0xff;

@@ -1,41 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Positions and digests of flows; see digest_map.h. Linear probing from where a position stands in
- * hash space, without wrapping round: the flows of a range are next to each other. Used by
- * tables.c.
+ * Positions and digests of flows; see digest_map.h. Lines of memory in order of hash space: a flow
+ * stands in the line of its position or, where that is full, in the first after it that is not,
+ * without wrapping round. So the flows of a range are next to each other, and what is looked up is
+ * nearly always in one line. Used by tables.c.
  */
 #include "replay/digest_map.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
-enum { LINE_BITS = 2 /* entries of a cache line */ };
-enum { BITS_FIRST = 10, TAIL = 256 /* room for what is crowded out at the end */ };
-
-/* A map of more slots than this for each flow is only what a forger of positions would need. */
-enum { SPARSE_MAX = 64 };
-
-struct entry {
-	uint64_t position; /* 0: free */
-	uint64_t digest;
+enum {
+	WAYS = 4,	/* entries of a line */
+	BITS_FIRST = 8, /* lines, at first */
+	TAIL = 64,	/* lines more, for what is crowded out at the end */
 };
+
+/* A map of more lines than this for each flow is only what a forger of positions would need. */
+enum { SPARSE_MAX = 16 };
+
+/*
+ * Entries have names: their positions without the two lowest bits, which are set, so that 0 is free
+ * (its digest is 0 too). The last one's lowest bit is clear while the line is full and something
+ * that belongs here, or before, stands behind it.
+ */
+enum { NAME_BITS = 3, NOT_CROWDED = 1 };
+
+struct line {
+	uint64_t name[WAYS], digest[WAYS];
+};
+static_assert(sizeof(struct line) == 64, "a line of memory");
 
 struct digest_map {
-	struct entry *at;
+	struct line *at;
 	unsigned bits;
 	uint64_t count, digest;
+	int err;					  /* of a put that found no room */
+	struct digest_change waiting[DIGEST_CHANGES_MAX]; /* whose lines are being fetched */
+	size_t waits;
 };
 
-static size_t slots(unsigned bits)
+static size_t lines(unsigned bits)
 {
 	return ((size_t)1 << bits) + TAIL;
 }
 
 /* Mapped, so that it is zero and, being large, may be of large pages. */
-static struct entry *map_slots(unsigned bits)
+static struct line *map_lines(unsigned bits)
 {
-	size_t bytes = slots(bits) * sizeof(struct entry);
+	size_t bytes = lines(bits) * sizeof(struct line);
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
@@ -44,10 +60,10 @@ static struct entry *map_slots(unsigned bits)
 	return p;
 }
 
-static void unmap_slots(struct entry *at, unsigned bits)
+static void unmap_lines(struct line *at, unsigned bits)
 {
 	if (at)
-		(void)munmap(at, slots(bits) * sizeof(struct entry));
+		(void)munmap(at, lines(bits) * sizeof(struct line));
 }
 
 struct digest_map *digest_map_new(void)
@@ -57,7 +73,7 @@ struct digest_map *digest_map_new(void)
 	if (!m)
 		return NULL;
 	m->bits = BITS_FIRST;
-	m->at = map_slots(m->bits);
+	m->at = map_lines(m->bits);
 	if (!m->at) {
 		free(m);
 		return NULL;
@@ -69,127 +85,240 @@ void digest_map_free(struct digest_map *m)
 {
 	if (!m)
 		return;
-	unmap_slots(m->at, m->bits);
+	unmap_lines(m->at, m->bits);
 	free(m);
 }
 
-void digest_map_clear(struct digest_map *m)
+static struct line *home_of(const struct digest_map *m, uint64_t position)
 {
-	digest_map_del_range(m, (struct hash_range){0, 0});
+	return &m->at[position >> (64 - m->bits)];
 }
 
-static uint64_t home_of(const struct digest_map *m, uint64_t position)
+static struct line *end_of(const struct digest_map *m)
 {
-	/* Its line's first: then what is near is in the same line. */
-	return position >> (64 + LINE_BITS - m->bits) << LINE_BITS;
+	return m->at + lines(m->bits);
 }
 
-/* 0 marks what is free; a flow that stands there is put beside. */
 static uint64_t name_of(uint64_t position)
 {
-	return position ? position : 1;
+	return position | NAME_BITS;
 }
 
-void digest_map_fetch(const struct digest_map *m, uint64_t position)
+static bool is_crowded(const struct line *l)
 {
-	__builtin_prefetch(&m->at[home_of(m, position)], 1);
+	return l->name[WAYS - 1] && !(l->name[WAYS - 1] & NOT_CROWDED);
 }
 
-/* The entry of a position, or the free one where it belongs; NULL: the tail is full. */
-static struct entry *find(const struct digest_map *m, uint64_t position)
+static void set_crowded(struct line *l, bool crowded)
 {
-	struct entry *e = &m->at[home_of(m, position)], *end = m->at + slots(m->bits) - 1;
+	if (crowded)
+		l->name[WAYS - 1] &= ~(uint64_t)NOT_CROWDED;
+	else if (l->name[WAYS - 1])
+		l->name[WAYS - 1] |= NOT_CROWDED;
+}
 
-	for (; e < end; e++)
-		if (e->position == position || e->position == 0)
-			return e;
+/* A bit for each entry of the line that has this name, without a jump that is hard to foretell. */
+static inline unsigned ways_of(const struct line *l, uint64_t name)
+{
+	return (unsigned)(l->name[0] == name) | (unsigned)(l->name[1] == name) << 1 |
+	       (unsigned)(l->name[2] == name) << 2 |
+	       (unsigned)((l->name[3] | NOT_CROWDED) == name) << 3;
+}
+
+static inline unsigned ways_free(const struct line *l)
+{
+	return (unsigned)!l->name[0] | (unsigned)!l->name[1] << 1 | (unsigned)!l->name[2] << 2 |
+	       (unsigned)!l->name[3] << 3;
+}
+
+/* The line and the way where it stands, or is to be put; NULL: the tail is full. */
+static inline struct line *find_or_place(const struct digest_map *m, uint64_t name, unsigned *way)
+{
+	struct line *end = end_of(m);
+
+	for (struct line *l = home_of(m, name); l < end; l++) {
+		unsigned here = ways_of(l, name), any = here ? here : ways_free(l);
+
+		if (any) {
+			*way = (unsigned)__builtin_ctz(any);
+			return l;
+		}
+		set_crowded(l, true);
+	}
 	return NULL;
+}
+
+static inline struct line *find(const struct digest_map *m, uint64_t name, unsigned *way)
+{
+	struct line *l = home_of(m, name), *end = end_of(m);
+	unsigned here;
+
+	while (!(here = ways_of(l, name)))
+		if (!is_crowded(l) || ++l == end)
+			return NULL;
+	*way = (unsigned)__builtin_ctz(here);
+	return l;
+}
+
+/* False where the end of `to` is crowded. */
+static bool copy_all(const struct digest_map *m, struct digest_map *to)
+{
+	for (const struct line *from = m->at; from < end_of(m); from++)
+		for (unsigned i = 0; i < WAYS; i++) {
+			struct line *l;
+			unsigned way;
+
+			if (!from->name[i])
+				continue;
+			l = find_or_place(to, name_of(from->name[i]), &way);
+			if (!l)
+				return false;
+			l->name[way] = name_of(from->name[i]);
+			l->digest[way] = from->digest[i];
+		}
+	return true;
 }
 
 /* Into a map of twice the size, or as often as it takes for the end not to be crowded. */
 static int grow(struct digest_map *m)
 {
 	struct digest_map to = {.bits = m->bits};
-	struct entry *e;
 
 	for (;;) {
 		if ((UINT64_C(1) << to.bits++) / SPARSE_MAX > m->count)
 			return -ENOMEM;
-		to.at = map_slots(to.bits);
+		to.at = map_lines(to.bits);
 		if (!to.at)
 			return -ENOMEM;
-		for (e = m->at; e < m->at + slots(m->bits); e++) {
-			struct entry *free_one = e->position ? find(&to, e->position) : NULL;
-
-			if (free_one)
-				*free_one = *e;
-			else if (e->position)
-				break;
-		}
-		if (e == m->at + slots(m->bits))
+		if (copy_all(m, &to))
 			break;
-		unmap_slots(to.at, to.bits);
+		unmap_lines(to.at, to.bits);
 	}
-	unmap_slots(m->at, m->bits);
+	unmap_lines(m->at, m->bits);
 	m->at = to.at;
 	m->bits = to.bits;
 	return 0;
 }
 
-int digest_map_put(struct digest_map *m, uint64_t position, uint64_t digest)
+/* Where it is to be put, in a map that has room; NULL without memory. */
+static struct line *make_room(struct digest_map *m, uint64_t name, unsigned *way)
 {
-	uint64_t name = name_of(position);
-	struct entry *e = find(m, name);
+	struct line *l = NULL;
 
-	while (!e || (!e->position && m->count >= (uint64_t)1 << (m->bits - 1))) {
-		int err = grow(m);
-
-		if (err)
-			return err;
-		e = find(m, name);
-	}
-	m->count += !e->position;
-	m->digest ^= e->digest ^ digest;
-	*e = (struct entry){name, digest};
-	return 0;
+	while (!l && !(m->err = grow(m)))
+		l = find_or_place(m, name, way);
+	return l;
 }
 
-/* Takes an entry out; what was crowded out by it moves up. */
-static void take_out(struct digest_map *m, struct entry *hole)
+static inline void put(struct digest_map *m, uint64_t name, uint64_t digest)
 {
-	struct entry *end = m->at + slots(m->bits) - 1;
+	unsigned way;
+	/* Of all entries: with more of them in use many would be crowded out. */
+	bool crammed = m->count >> (m->bits - 1) >= 3;
+	struct line *l = crammed ? NULL : find_or_place(m, name, &way);
+
+	if (!l && !(l = make_room(m, name, &way)))
+		return;
+	if (!l->name[way]) {
+		l->name[way] = name;
+		m->count++;
+	}
+	m->digest ^= l->digest[way] ^ digest;
+	l->digest[way] = digest;
+}
+
+/* Moves what the line had crowded out to its free entry, and so on from where that stood. */
+static void refill(const struct digest_map *m, struct line *hole, unsigned way)
+{
+	struct line *end = end_of(m);
+
+	for (struct line *l = hole + 1; l < end; l++) {
+		bool crowded = is_crowded(l);
+		unsigned i = 0;
+
+		while (i < WAYS && (!l->name[i] || home_of(m, l->name[i]) > hole))
+			i++;
+		if (i < WAYS) {
+			hole->name[way] = name_of(l->name[i]);
+			hole->digest[way] = l->digest[i];
+			set_crowded(hole, true);
+			l->name[i] = l->digest[i] = 0;
+			hole = l;
+			way = i;
+		}
+		if (!crowded)
+			break;
+	}
+	set_crowded(hole, false);
+}
+
+static inline void take_out(struct digest_map *m, struct line *l, unsigned way)
+{
+	bool crowded = is_crowded(l);
 
 	m->count--;
-	m->digest ^= hole->digest;
-	for (struct entry *e = hole + 1; e < end && e->position; e++) {
-		if (&m->at[home_of(m, e->position)] > hole)
-			continue;
-		*hole = *e;
-		hole = e;
-	}
-	*hole = (struct entry){0};
+	m->digest ^= l->digest[way];
+	l->name[way] = l->digest[way] = 0;
+	if (crowded)
+		refill(m, l, way);
 }
 
-void digest_map_del(struct digest_map *m, uint64_t position)
+static inline void del(struct digest_map *m, uint64_t name)
 {
-	struct entry *e = find(m, name_of(position));
+	unsigned way;
+	struct line *l = find(m, name, &way);
 
-	if (e && e->position)
-		take_out(m, e);
+	if (l)
+		take_out(m, l, way);
+}
+
+int digest_map_settle(struct digest_map *m)
+{
+	for (size_t i = 0; i < m->waits; i++) {
+		const struct digest_change *c = &m->waiting[i];
+
+		if (c->put)
+			put(m, name_of(c->position), c->digest);
+		else
+			del(m, name_of(c->position));
+	}
+	m->waits = 0;
+	return m->err;
+}
+
+void digest_map_change(struct digest_map *m, const struct digest_change *c, size_t n)
+{
+	assert(n <= DIGEST_CHANGES_MAX);
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(home_of(m, c[i].position), 1);
+	(void)digest_map_settle(m);
+	memcpy(m->waiting, c, n * sizeof(*c));
+	m->waits = n;
 }
 
 void digest_map_del_range(struct digest_map *m, struct hash_range r)
 {
-	uint64_t last = hash_range_last(r);
-	struct entry *e = &m->at[home_of(m, r.lo)], *home = &m->at[home_of(m, last)];
-	struct entry *end = m->at + slots(m->bits) - 1;
+	/* Names tell no smaller ones apart. */
+	struct hash_range by_name = {r.lo & ~(uint64_t)NAME_BITS, r.depth < 62 ? r.depth : 62};
+	struct line *l, *home, *end;
+	bool crowded;
 
-	while (e < end && (e <= home || e->position)) {
-		if (e->position && hash_range_has(r, e->position))
-			take_out(m, e); /* another may be here now */
-		else
-			e++;
-	}
+	(void)digest_map_settle(m);
+	l = home_of(m, r.lo);
+	home = home_of(m, hash_range_last(r));
+	end = end_of(m);
+	do {
+		for (unsigned i = 0; i < WAYS; i++)
+			while (l->name[i] && hash_range_has(by_name, l->name[i]))
+				take_out(m, l, i); /* another may be here now */
+		crowded = is_crowded(l);
+	} while (++l < end && (l <= home || crowded));
+}
+
+void digest_map_clear(struct digest_map *m)
+{
+	digest_map_del_range(m, (struct hash_range){0, 0});
+	m->err = 0;
 }
 
 uint64_t digest_map_digest(const struct digest_map *m)

@@ -17,17 +17,23 @@ struct digest_map *digest_map_new(void);
 void digest_map_free(struct digest_map *m);
 void digest_map_clear(struct digest_map *m);
 
-/* Begins to fetch what put or del will touch. */
-void digest_map_fetch(const struct digest_map *m, uint64_t position);
+/* The flow there is now this one, or gone. */
+struct digest_change {
+	uint64_t position, digest;
+	bool put;
+};
 
-/* The flow there is now this one. 0 or -ENOMEM, nothing changed. */
-int digest_map_put(struct digest_map *m, uint64_t position, uint64_t digest);
-void digest_map_del(struct digest_map *m, uint64_t position);
+/* Made, in order, when the next come: meanwhile the memory that they touch is fetched. */
+enum { DIGEST_CHANGES_MAX = DATA_BATCH };
+void digest_map_change(struct digest_map *m, const struct digest_change *c, size_t n);
+
+/* Makes what waits. 0, or -ENOMEM where, since it was last cleared, a put found no room. */
+int digest_map_settle(struct digest_map *m);
 
 /* Removes all flows of a range of hash space. */
 void digest_map_del_range(struct digest_map *m, struct hash_range r);
 
-/* Of all flows. */
+/* Of all flows, once settled. */
 uint64_t digest_map_digest(const struct digest_map *m);
 uint64_t digest_map_count(const struct digest_map *m);
 

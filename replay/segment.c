@@ -3,7 +3,7 @@
 #include "replay/segment.h"
 
 #include <errno.h>
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@ struct segment {
 	void *ctx;
 	struct journal_header header;
 	struct journal_packer *packer;
-	crypto_hash_sha256_state sha;
+	struct sha256_ctx sha;
 	uint64_t skip_us;
 
 	uint8_t *window;
@@ -54,7 +54,7 @@ static int want(struct segment *s, size_t n)
 
 static void use(struct segment *s, size_t n)
 {
-	(void)crypto_hash_sha256_update(&s->sha, s->window + s->at, n);
+	sha256_update(&s->sha, n, s->window + s->at);
 	s->at += n;
 	s->offset += n;
 }
@@ -71,7 +71,7 @@ int segment_open(int fd, segment_damage_fn *damage, void *ctx, struct segment **
 	s->fd = fd;
 	s->damage = damage;
 	s->ctx = ctx;
-	(void)crypto_hash_sha256_init(&s->sha);
+	sha256_init(&s->sha);
 	s->window = malloc(WINDOW);
 	s->raw = malloc(JOURNAL_BLOCK_MAX);
 	s->packer = journal_packer_new();
@@ -129,11 +129,11 @@ void segment_skip_before(struct segment *s, uint64_t wall_us)
 
 void segment_hash(const struct segment *s, uint8_t out[JOURNAL_HASH_LEN])
 {
-	crypto_hash_sha256_state sha = s->sha;
+	struct sha256_ctx sha = s->sha;
 
 	/* What stands behind the last block is part of the file. */
-	(void)crypto_hash_sha256_update(&sha, s->window + s->at, s->have - s->at);
-	(void)crypto_hash_sha256_final(&sha, out);
+	sha256_update(&sha, s->have - s->at, s->window + s->at);
+	sha256_digest(&sha, JOURNAL_HASH_LEN, out);
 }
 
 /* Damage is told once for a stretch of it, not for each byte. */

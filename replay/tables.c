@@ -10,15 +10,6 @@
 enum {
 	FLOWS_MAX = 1 << 28,
 	KEEP_MAX = 900, /* flows of one datagram; fewer fit */
-	BATCH = 32,	/* whose hashes are worked out together */
-	PENDING = 128,
-};
-
-/* A change of a map of digests, whose memory is being fetched. */
-struct pending {
-	struct digest_map *map;
-	uint64_t position, content;
-	bool put;
 };
 
 struct tables {
@@ -28,8 +19,6 @@ struct tables {
 	struct tables_group group[GROUPS_MAX];
 	size_t groups;
 	bool from_start; /* the session's start was seen: unknown groups are empty */
-	struct pending pending[PENDING];
-	size_t pendings;
 };
 
 struct tables *tables_new(const struct digest_key *key, const struct tables_events *ev)
@@ -106,23 +95,8 @@ void tables_lose(struct tables *t)
 		group_lose(&t->group[i]);
 }
 
-/* To be called before a map is read, or changed otherwise. */
-static void maps_settle(struct tables *t)
-{
-	for (size_t i = 0; i < t->pendings; i++) {
-		const struct pending *p = &t->pending[i];
-
-		if (p->put)
-			(void)digest_map_put(p->map, p->position, p->content);
-		else
-			digest_map_del(p->map, p->position);
-	}
-	t->pendings = 0;
-}
-
 static void start(struct tables *t)
 {
-	maps_settle(t);
 	t->from_start = true;
 	for (size_t i = 0; i < t->groups; i++) {
 		struct tables_group *g = &t->group[i];
@@ -161,15 +135,14 @@ int record_data(const struct journal_record *r, const uint8_t **data, size_t *le
 }
 
 /* What repair removes stands in the kernel's queue, and here is no kernel. */
-static void range_keep(struct tables *t, struct tables_group *g, const struct data_info *info,
-		       const uint8_t *data, size_t len)
+static void range_keep(struct tables_group *g, const struct data_info *info, const uint8_t *data,
+		       size_t len)
 {
 	struct table_slice keep[KEEP_MAX];
 	struct data_iter it;
 	enum data_piece piece;
 	size_t n = 0;
 
-	maps_settle(t);
 	if (g->map) /* what stays is put again by the same datagram */
 		digest_map_del_range(g->map, info->range);
 	if (!g->table)
@@ -183,51 +156,26 @@ static void range_keep(struct tables *t, struct tables_group *g, const struct da
 	table_queue_clear(g->table, TABLE_KERNEL);
 }
 
-struct batch {
-	struct digest_input key[BATCH], flow[BATCH]; /* flow: of puts */
-	size_t puts, n;
-	bool put[BATCH];
-};
-
-static void batch_apply(struct tables *t, struct digest_map *m, struct batch *b)
+static void digest_pieces(const struct tables *t, struct digest_map *m, const uint8_t *data,
+			  size_t len)
 {
-	uint64_t position[BATCH], content[BATCH];
-
-	digest_positions(t->key, b->key, b->n, position);
-	digest_contents(t->key, b->flow, b->puts, content);
-	if (t->pendings + b->n > PENDING)
-		maps_settle(t);
-	for (size_t i = 0, put = 0; i < b->n; i++) {
-		digest_map_fetch(m, position[i]);
-		t->pending[t->pendings++] =
-			(struct pending){m, position[i], b->put[i] ? content[put++] : 0, b->put[i]};
-	}
-	b->n = b->puts = 0;
-}
-
-static void digest_pieces(struct tables *t, struct digest_map *m, const uint8_t *data, size_t len)
-{
-	struct batch b;
+	uint64_t position[DATA_BATCH], content[DATA_BATCH];
+	struct digest_change change[DATA_BATCH];
+	struct data_batch b;
 	struct data_iter it;
-	enum data_piece piece;
+	bool more;
 
-	b.n = b.puts = 0;
 	data_iter_init(&it, data, len);
-	while ((piece = data_iter_next(&it)) != DATA_END) {
-		struct digest_input *key = &b.key[b.n];
-
-		if (piece == DATA_DIGESTS)
-			continue;
-		b.put[b.n] = piece == DATA_PUT;
-		*key = (struct digest_input){it.bytes, it.len};
-		if (piece == DATA_PUT) {
-			b.flow[b.puts++] = *key;
-			(void)flow_key_slice(it.bytes, it.len, &key->bytes, &key->len);
-		}
-		if (++b.n == BATCH)
-			batch_apply(t, m, &b);
-	}
-	batch_apply(t, m, &b);
+	do {
+		b.n = b.puts = 0;
+		more = data_iter_batch(&it, &b);
+		digest_positions(t->key, b.key, b.n, position);
+		digest_contents(t->key, b.flow, b.puts, content);
+		for (size_t i = 0, put = 0; i < b.n; i++)
+			change[i] = (struct digest_change){position[i],
+							   b.put[i] ? content[put++] : 0, b.put[i]};
+		digest_map_change(m, change, b.n);
+	} while (more);
 }
 
 /* The table fetches what a datagram's first flows need while they are read. */
@@ -284,8 +232,9 @@ static void check(struct tables *t, struct tables_group *g, const struct journal
 	struct tables_check c = {.record = r, .group = g, .said = info->check};
 
 	if ((g->table || g->map) && g->unsent == 0) {
-		maps_settle(t);
 		if (g->map) {
+			if (digest_map_settle(g->map))
+				group_lose(g);
 			c.digest = digest_map_digest(g->map);
 			c.count = digest_map_count(g->map);
 		} else {
@@ -323,7 +272,7 @@ static void on_data(struct tables *t, struct tables_group *g, const struct journ
 	}
 	if (info->has_range && (g->table || g->map) && r->type != JOURNAL_KEPT &&
 	    r->type != JOURNAL_TAIL)
-		range_keep(t, g, info, data, len);
+		range_keep(g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	g->unsent -= changes < g->unsent ? changes : g->unsent;
 	if (info->has_check && r->type != JOURNAL_TAIL)
@@ -343,7 +292,7 @@ static void on_keyframe(struct tables *t, struct tables_group *g, const struct j
 	if (!info->has_range || info->range.lo != g->sweep_lo)
 		g->sweeping = false; /* a slice is missing */
 	if ((g->table || g->map) && info->has_range)
-		range_keep(t, g, info, data, len);
+		range_keep(g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	if (queued > g->unsent)
 		g->unsent = queued;

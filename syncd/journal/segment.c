@@ -60,18 +60,18 @@ static int segment_path(const char *dir, uint16_t node, uint32_t number, char *p
 static int hash_file(const char *path, uint8_t *out)
 {
 	uint8_t buf[1 << 13];
-	crypto_hash_sha256_state sha;
+	struct sha256_ctx sha;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	(void)crypto_hash_sha256_init(&sha);
+	sha256_init(&sha);
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		(void)crypto_hash_sha256_update(&sha, buf, (size_t)n);
+		sha256_update(&sha, (size_t)n, buf);
 	n = n < 0 ? -errno : 0;
 	(void)close(fd);
-	(void)crypto_hash_sha256_final(&sha, out);
+	sha256_digest(&sha, JOURNAL_HASH_LEN, out);
 	return (int)n;
 }
 
@@ -114,7 +114,7 @@ int segment_begin(struct segment *s, const char *dir, struct journal_header *h)
 	h->segment = ++s->number;
 	memcpy(h->previous, s->last_hash, sizeof(h->previous));
 	s->bytes = 0;
-	(void)crypto_hash_sha256_init(&s->sha);
+	sha256_init(&s->sha);
 	journal_header_write(h, head);
 	err = segment_write(s, head, sizeof(head));
 	if (err) {
@@ -140,7 +140,7 @@ int segment_write(struct segment *s, const void *bytes, size_t len)
 			err = n < 0 ? -errno : -ENOSPC;
 			break;
 		}
-		(void)crypto_hash_sha256_update(&s->sha, p, (size_t)n);
+		sha256_update(&s->sha, (size_t)n, p);
 		s->bytes += (uint64_t)n;
 		p += n;
 		len -= (size_t)n;
@@ -166,7 +166,7 @@ void segment_end(struct segment *s)
 {
 	if (s->fd < 0)
 		return;
-	(void)crypto_hash_sha256_final(&s->sha, s->last_hash);
+	sha256_digest(&s->sha, JOURNAL_HASH_LEN, s->last_hash);
 	(void)close(s->fd);
 	s->fd = -1;
 }

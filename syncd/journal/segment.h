@@ -3,7 +3,7 @@
 #ifndef SYNCD_JOURNAL_SEGMENT_H
 #define SYNCD_JOURNAL_SEGMENT_H
 
-#include <sodium.h>
+#include <nettle/sha2.h>
 
 #include "proto/journal.h"
 
@@ -12,7 +12,7 @@ struct segment {
 	uint32_t number;
 	uint64_t bytes;
 	uint8_t last_hash[JOURNAL_HASH_LEN]; /* of the segment before */
-	crypto_hash_sha256_state sha;	     /* of the open one so far */
+	struct sha256_ctx sha;		     /* of the open one so far */
 };
 
 /*

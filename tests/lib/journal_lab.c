@@ -36,6 +36,12 @@ size_t journal_lab_flow(unsigned number, uint8_t *buf)
 	return (size_t)n;
 }
 
+/* Another number for each. */
+static unsigned scatter(unsigned number)
+{
+	return number * 2654435761u;
+}
+
 static void append(struct journal_lab *l, struct journal_record r)
 {
 	r.node = l->node;
@@ -137,7 +143,7 @@ void journal_lab_send(struct journal_lab *l, unsigned first, unsigned n, bool de
 
 	data_begin(&w, l->payload, DATAGRAM_MAX, l->wall_us, 1, 1);
 	for (unsigned i = first; i < first + n; i++) {
-		size_t len = journal_lab_flow(i, flow), key_len;
+		size_t len = journal_lab_flow(l->scattered ? scatter(i) : i, flow), key_len;
 		const uint8_t *key;
 
 		must(flow_key_slice(flow, len, &key, &key_len) == 0);

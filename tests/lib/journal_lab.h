@@ -16,6 +16,7 @@ struct journal_lab {
 	uint16_t node;
 	uint64_t session, counter, generation, puts_each;
 	uint64_t wall_us, appended;
+	bool scattered; /* clients of anywhere: the numbers of flows are not next to each other */
 	bool careful; /* waits for the writer now and then, so that segments are as they would be */
 	uint8_t payload[JOURNAL_PAYLOAD_MAX];
 	uint8_t sent[JOURNAL_PAYLOAD_MAX]; /* the last datagram's payload */

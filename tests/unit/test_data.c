@@ -58,6 +58,62 @@ START_TEST(test_everything_comes_back)
 }
 END_TEST
 
+/* More than fit in one batch, of lengths of one byte and of two, with digests between them. */
+START_TEST(test_batches)
+{
+	enum { PIECES = 3 * DATA_BATCH + 5 };
+	static uint8_t buf[PIECES * (FLOW_MAX + 4)];
+	const uint64_t digest[2] = {1, 2};
+	struct data_batch b = {0};
+	struct data_writer w;
+	struct data_iter it, one;
+	size_t seen = 0, larger = 0;
+	bool more = true;
+
+	data_begin(&w, buf, sizeof(buf), 1, 1, 1);
+	for (unsigned i = 0; i < PIECES; i++) {
+		uint8_t flow[FLOW_MAX], key[FLOW_KEY_MAX];
+		struct flow f;
+		int len;
+
+		numbered_flow(i, &f);
+		len = flow_encode(&f, flow);
+		ck_assert_int_gt(len, 0);
+		if (i % 7 == 0) { /* of a newer peer: a field that is not known here */
+			flow[len++] = 0x7a;
+			flow[len++] = 100;
+			memset(flow + len, 0, 100);
+			len += 100;
+		}
+		larger += len >= 0x80;
+		if (i % 3)
+			ck_assert(data_add_put(&w, flow, (size_t)len));
+		else
+			ck_assert(data_add_del(&w, key, (size_t)flow_key_encode(&f.key, key)));
+		if (i % 11 == 0)
+			ck_assert(data_add_digests(&w, (struct hash_range){0, 0}, 2, digest, 2));
+	}
+	data_iter_init(&it, buf, w.len);
+	data_iter_init(&one, buf, w.len);
+	for (; more; b.n = b.puts = 0) {
+		more = data_iter_batch(&it, &b);
+		for (size_t i = 0, put = 0; i < b.n; i++, seen++) {
+			enum data_piece piece;
+
+			do
+				piece = data_iter_next(&one);
+			while (piece == DATA_DIGESTS);
+			ck_assert_int_eq(piece, b.put[i] ? DATA_PUT : DATA_DEL);
+			ck_assert(!b.put[i] || b.flow[put++].bytes == one.bytes);
+			ck_assert(b.key[i].bytes >= one.bytes &&
+				  b.key[i].bytes + b.key[i].len <= one.bytes + one.len);
+		}
+	}
+	ck_assert_uint_eq(seen, PIECES);
+	ck_assert_uint_gt(larger, 0);
+}
+END_TEST
+
 START_TEST(test_empty)
 {
 	struct data_info info;
@@ -247,6 +303,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_everything_comes_back);
+	tcase_add_test(tc, test_batches);
 	tcase_add_test(tc, test_empty);
 	tcase_add_test(tc, test_bytes_equal_protobuf_c);
 	tcase_add_test(tc, test_filling_to_the_brim);
