@@ -32,6 +32,7 @@ enum {
 #define PAD_US	     (1 * S_US)
 #define PAD_AGAIN_US (2 * S_US)	   /* of a proven length, which is forgotten after five */
 #define FOLLOWED_US  (500 * MS_US) /* a new session waits so long for somebody to follow it */
+#define MEETING_US   (30 * MS_US)  /* a hello has arrived by then */
 #define ANSWER_US    (10 * MS_US) /* at least between a hello and one that answers an unproven one */
 
 #define KERNEL_FULL "the kernel's connection table is full: raise net.netfilter.nf_conntrack_max"
@@ -59,6 +60,8 @@ struct slices {
 /* Own flows on their way to another active node, by a pass over the table in slices. */
 struct meeting {
 	uint16_t node; /* 0: none */
+	bool over;     /* for as long as this split is seen */
+	uint64_t from_us;
 	struct slices at;
 };
 

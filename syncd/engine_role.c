@@ -189,8 +189,10 @@ void groups_tick(struct engine *e)
 
 		if (g->tail_held && e->now.mono_us >= g->tail_until_us)
 			tail_end(g);
-		if (g->split_us && e->now.mono_us > g->split_us + PEER_DEAD_US)
+		if (g->split_us && e->now.mono_us > g->split_us + PEER_DEAD_US) {
 			g->split_us = 0;
+			g->meeting.over = false;
+		}
 		if (g->role == ROLE_STANDBY && g->active && !peers_by_node(e->peers, g->active))
 			group_follow(e, g);
 	}

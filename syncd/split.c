@@ -44,9 +44,11 @@ void split_alone(struct engine *e)
 /* As active: another one is, and is heard. */
 void split_meet(struct engine *e, struct group *g, uint16_t node)
 {
-	if (g->split_us)
-		return; /* met already */
+	/* A standby of the other may have told of it before. */
+	if (g->meeting.node || g->meeting.over)
+		return;
 	g->meeting.node = node;
+	g->meeting.from_us = e->now.mono_us + MEETING_US;
 	slices_init(&g->meeting.at, g->table);
 	e->hello_now = true;
 }
@@ -207,8 +209,9 @@ static bool meeting_step(struct engine *e, struct group *g, const struct peer *o
 }
 
 /*
- * Some of what is on its way to other actives; after this turn's hello, which proves this node to
- * them. What gets lost, or is not sent before one of both gives way, the loser's repair offers.
+ * Some of what is on its way to other actives; after the hello that proves this node to them, and
+ * which an offer sent with it would overtake now and then. What gets lost, or is not sent before
+ * one of both gives way, the loser's repair offers.
  */
 bool split_tick(struct engine *e)
 {
@@ -218,13 +221,17 @@ bool split_tick(struct engine *e)
 		struct group *g = &e->group[i];
 		const struct peer *other;
 
-		if (!g->meeting.node)
+		if (!g->meeting.node || e->now.mono_us < g->meeting.from_us)
 			continue;
 		other = peers_by_node(e->peers, g->meeting.node);
-		if (!other || g->role != ROLE_ACTIVE || !meeting_step(e, g, other))
+		if (!other || g->role != ROLE_ACTIVE) {
 			g->meeting.node = 0;
-		else
+		} else if (meeting_step(e, g, other)) {
 			any = true;
+		} else {
+			g->meeting.node = 0;
+			g->meeting.over = true;
+		}
 	}
 	return any;
 }

@@ -11,6 +11,8 @@
 #define AGREE_US (25 * S_US)
 #define IDLE_US	 (2500 * MS_US)
 #define AUDIT_US (90 * S_US)
+#define MEET_US \
+	(2 * S_US) /* less than an entry lives in the kernel that its packets do not reach */
 
 /*
  * Flows that one differing flow may bring along: those of its leaf, which is asked for whole once
@@ -168,6 +170,15 @@ static void restarted(struct sim_world *w)
 			 changes, sent);
 }
 
+static void cut_off(struct sim_world *w, unsigned n)
+{
+	for (unsigned i = 0; i < w->nodes; i++)
+		if (i != n) {
+			sim_net_cut(w->net, i, n);
+			sim_net_cut(w->net, n, i);
+		}
+}
+
 /* A standby hears nothing for longer than its peers live, while little changes. */
 static void missed_some(struct sim_world *w)
 {
@@ -181,11 +192,7 @@ static void missed_some(struct sim_world *w)
 		return;
 	sim_trace(w, "---- epilogue: n%u misses some changes", n + 1);
 	forget_splits(w);
-	for (unsigned i = 0; i < w->nodes; i++)
-		if (i != n) {
-			sim_net_cut(w->net, i, n);
-			sim_net_cut(w->net, n, i);
-		}
+	cut_off(w, n);
 	changes = happened(w);
 	sim_world_pass(w, PEER_DEAD_US + 500 * MS_US);
 	sim_traffic_step(w->traffic, g, (unsigned)sim_rng_range(&w->rng, 1, 10));
@@ -199,6 +206,76 @@ static void missed_some(struct sim_world *w)
 		sim_fail(w, n, "proportion",
 			 "%" PRIu64 " changes were missed, repair sent %" PRIu64 " flows", changes,
 			 sent);
+}
+
+/* ---- a split ----------------------------------------------------------------------------- */
+
+static void expect_known(struct sim_world *w, uint32_t g, unsigned n)
+{
+	const struct flow *f = sim_traffic_unknown_to(w->traffic, g, n);
+	char name[FLOW_TEXT_MAX];
+
+	if (!f)
+		return;
+	(void)flow_format(f, name);
+	sim_fail(w, n, "offers",
+		 "two active ones have met, and this one's kernel lacks %s of group %u", name, g);
+}
+
+static bool both_know(struct sim_world *w, uint32_t g, unsigned a, unsigned b)
+{
+	return !sim_traffic_unknown_to(w->traffic, g, a) &&
+	       !sim_traffic_unknown_to(w->traffic, g, b);
+}
+
+/* Two that are active tell each other the connections that the other has not, before one gives way.
+ */
+static void meet(struct sim_world *w, uint32_t g, unsigned a, unsigned b)
+{
+	uint64_t until_us = sim_clock_now(w->clock) + MEET_US;
+
+	while (!both_know(w, g, a, b) && sim_clock_now(w->clock) < until_us)
+		sim_world_pass(w, 100 * MS_US);
+	expect_known(w, g, a);
+	expect_known(w, g, b);
+}
+
+/*
+ * The active box of a group is cut off and serves on, another takes over, clients reach both; then
+ * they meet. What the cut-off one got before it could miss anybody is offered when it gives way,
+ * not before.
+ */
+static void split(struct sim_world *w)
+{
+	uint32_t g = (uint32_t)sim_rng_range(&w->rng, 1, w->groups);
+	unsigned from = sim_world_holder(w, g), to = sim_world_other(w, from), loser;
+	unsigned things = (unsigned)sim_rng_range(&w->rng, 1, 30);
+	bool early = sim_rng_chance(&w->rng, 300), met = sim_rng_chance(&w->rng, 700);
+
+	if (to == w->nodes)
+		return;
+	sim_trace(w, "---- epilogue: group %u is split, n%u from n%u", g, from + 1, to + 1);
+	forget_splits(w);
+	cut_off(w, from);
+	if (early)
+		sim_traffic_step(w->traffic, g, things);
+	sim_world_pass(w, PEER_DEAD_US + 500 * MS_US);
+	sim_world_hold(w, to, g, true);
+	sim_world_pass(w, 500 * MS_US);
+	sim_traffic_step(w->traffic, g, things);
+	sim_world_pass(w, 500 * MS_US);
+	sim_net_join_all(w->net);
+	if (met && !early)
+		meet(w, g, from, to);
+	else if (met)
+		sim_world_pass(w, sim_rng_below(&w->rng, S_US));
+	loser = sim_rng_chance(&w->rng, 500) ? from : to;
+	sim_trace(w, "n%u gives way, met %d, early %d", loser + 1, met, early);
+	sim_world_hold(w, loser, g, false);
+	w->quiet_until_us[g - 1] = UINT64_MAX; /* clients wait for the word to reach all */
+	sim_world_wait_agreement(w, "a split", AGREE_US);
+	w->quiet_until_us[g - 1] = 0;
+	sim_traffic_touch(w->traffic);
 }
 
 static uint64_t found(const struct audit_group *g, enum audit_where where)
@@ -274,8 +351,8 @@ static void compared_deeply(struct sim_world *w)
 void sim_epilogue(struct sim_world *w)
 {
 	static void (*const part[])(struct sim_world *
-				    w) = {idle,	      takeover,	   restarted,	   flushed_kernel,
-					  divergence, missed_some, compared_deeply};
+				    w) = {idle,	      takeover,	   restarted,	    flushed_kernel,
+					  divergence, missed_some, compared_deeply, split};
 	struct sim_net_faults fine = {.delay_us = {20, 200}, .links = w->profile->links};
 
 	/* A request that never arrived is answered when the attacker delivers it after all: once,

@@ -317,3 +317,14 @@ const struct flow *sim_traffic_unknown(struct sim_traffic *t, uint32_t group)
 	}
 	return NULL;
 }
+
+const struct flow *sim_traffic_unknown_to(const struct sim_traffic *t, uint32_t group, unsigned box)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct client *c = t->client[i];
+
+		if (c->group == group && !sim_kernel_get(kernel_of(t, (int)box, &c->f), &c->f.key))
+			return &c->f;
+	}
+	return NULL;
+}

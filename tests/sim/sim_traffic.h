@@ -51,4 +51,8 @@ const struct sim_traffic_stats *sim_traffic_stats(const struct sim_traffic *t);
 /* The first of the group's open connections that its box does not know; NULL: all are known. */
 const struct flow *sim_traffic_unknown(struct sim_traffic *t, uint32_t group);
 
+/* The first of them that this box does not know, wherever their packets go. */
+const struct flow *sim_traffic_unknown_to(const struct sim_traffic *t, uint32_t group,
+					  unsigned box);
+
 #endif
