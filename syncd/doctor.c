@@ -51,6 +51,8 @@ static void look_at_rights(struct doctor *d)
 		{"CAP_NET_ADMIN", "nothing works without it", CAP_NET_ADMIN, LEVEL_FAIL},
 		{"CAP_BPF", "no bpf back end of IPVS", CAP_BPF, LEVEL_WARN},
 		{"CAP_PERFMON", "no bpf back end of IPVS", CAP_PERFMON, LEVEL_WARN},
+		{"CAP_SYS_ADMIN", "no bpf back end of IPVS: it wants the module's BTF",
+		 CAP_SYS_ADMIN, LEVEL_WARN},
 		{"CAP_SYSLOG", "no bpf back end of IPVS where addresses are hidden", CAP_SYSLOG,
 		 LEVEL_NOTE},
 		{"CAP_NET_RAW", "no kernel-sync back end of IPVS", CAP_NET_RAW, LEVEL_NOTE},

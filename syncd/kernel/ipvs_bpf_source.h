@@ -14,9 +14,9 @@ struct ipvs_bpf_stats {
 };
 
 /*
- * Loads the program and attaches it: CAP_BPF, CAP_PERFMON and CAP_SYSLOG until it returns, later
- * none. Returns 0, -EOPNOTSUPP where this build has it not, or -errno; *step then names what failed
- * (a constant).
+ * Loads the program and attaches it: CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN (a module's BTF) and
+ * CAP_SYSLOG until it returns, later none. Returns 0, -EOPNOTSUPP where this build has it not, or
+ * -errno; *step then names what failed (a constant).
  */
 int ipvs_bpf_source_open(const struct source_events *events, struct source **out,
 			 const char **step);

@@ -147,6 +147,7 @@ START_TEST(test_no_rights)
 	a = doctor("/nonexistent", false);
 	check_found(&a, "rights", "fail", "CAP_NET_ADMIN is missing");
 	check_found(&a, "rights", "warn", "CAP_BPF is missing");
+	check_found(&a, "rights", "warn", "CAP_SYS_ADMIN is missing");
 	ck_assert(json_is_false(json_object_get(a.json, "ok")));
 	ck_assert_int_eq(a.code, 1);
 }
