@@ -55,6 +55,8 @@ struct ct_source {
 	struct ct_local *local;
 	struct ct_socket events, ask;
 	struct ct_dump dump;
+	bool dumped; /* it has ended, with dump_err, which is not told yet */
+	int dump_err;
 	struct ct_pace pace;
 	struct ct_source_stats stats;
 	int epoll_fd, timer_fd;
@@ -370,24 +372,34 @@ static void on_record(void *ctx, const struct nlmsghdr *nlh)
 
 static unsigned read_dump(struct ct_source *s, unsigned budget)
 {
-	int err = 0;
-	unsigned done = ct_dump_read(&s->dump, budget, on_record, s, &err);
+	unsigned done = ct_dump_read(&s->dump, budget, on_record, s, &s->dump_err);
 
 	/* Its socket is closed now, and so out of the epoll descriptor. */
-	if (!s->dump.running) {
-		s->stats.dumps++;
-		s->to.on_dump_end(s->to.ctx, err);
-	}
+	s->dumped = !s->dump.running;
+	s->stats.dumps += s->dumped;
 	return done;
+}
+
+/* Tells of the dump's end once no event is left that it has overtaken. Returns as read_events. */
+static int tell_dump_end(struct ct_source *s, unsigned budget)
+{
+	int events = read_events(s, budget);
+
+	if (events >= 0 && (unsigned)events < budget) {
+		s->dumped = false;
+		s->to.on_dump_end(s->to.ctx, s->dump_err);
+	}
+	return events;
 }
 
 static int source_dump(struct source *base)
 {
 	struct ct_source *s = of(base);
-	int err = ct_dump_begin(&s->dump);
+	int err = s->dumped ? -EBUSY : ct_dump_begin(&s->dump);
 
 	if (err)
 		return err;
+	s->dump_err = 0;
 	err = watch(s, EPOLL_CTL_ADD, s->dump.socket.fd, EPOLLIN);
 	if (err)
 		ct_dump_fini(&s->dump);
@@ -431,6 +443,13 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 		return events;
 	if (s->dump.running)
 		records = read_dump(s, budget - (unsigned)events);
+	if (s->dumped) {
+		int more = tell_dump_end(s, budget);
+
+		if (more < 0)
+			return more;
+		events += more;
+	}
 	if (s->config.poll_us && ct_pace_turn(&s->pace, now_us, (unsigned)events))
 		set_pace(s);
 	return events + (int)records;

@@ -30,6 +30,8 @@ struct ipvs_nl_source {
 	struct ipvs_genl genl;
 	struct ct_socket events, dump;
 	bool dumping, interrupted;
+	bool dumped; /* a dump has ended, with dump_err, which is not told yet */
+	int dump_err;
 	uint32_t dump_seq, own_portid;
 	enum source_listen listening;
 	int epoll_fd;
@@ -127,7 +129,20 @@ static void end_dump(struct ipvs_nl_source *s, int err)
 	ct_socket_close(&s->dump);
 	s->dumping = false;
 	s->stats.dumps++;
-	s->to.on_dump_end(s->to.ctx, err == 0 && s->interrupted ? -EINTR : err);
+	s->dumped = true;
+	s->dump_err = err == 0 && s->interrupted ? -EINTR : err;
+}
+
+/* Tells of the dump's end once no event is left that it has overtaken. Returns as read_events. */
+static int tell_dump_end(struct ipvs_nl_source *s, unsigned budget)
+{
+	int events = read_events(s, budget);
+
+	if (events >= 0 && (unsigned)events < budget) {
+		s->dumped = false;
+		s->to.on_dump_end(s->to.ctx, s->dump_err);
+	}
+	return events;
 }
 
 static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
@@ -207,7 +222,7 @@ static int source_dump(struct source *base)
 	struct nlmsghdr *nlh;
 	int err;
 
-	if (s->dumping)
+	if (s->dumping || s->dumped)
 		return -EBUSY;
 	err = ipvs_genl_open(&s->dump, DUMP_RCVBUF_BYTES);
 	if (err)
@@ -230,13 +245,17 @@ static int source_dump(struct source *base)
 static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 {
 	struct ipvs_nl_source *s = of(base);
-	int events;
+	int events, more = 0;
+	unsigned records;
 
 	(void)now_us;
 	events = read_events(s, s->dumping ? budget - budget / DUMP_SHARE : budget);
 	if (events < 0)
 		return events;
-	return events + (int)read_dump(s, budget - (unsigned)events);
+	records = read_dump(s, budget - (unsigned)events);
+	if (s->dumped)
+		more = tell_dump_end(s, budget);
+	return more < 0 ? more : events + (int)records + more;
 }
 
 static int source_listen(struct source *base, enum source_listen what)

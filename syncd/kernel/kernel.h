@@ -33,7 +33,11 @@ struct source_events {
 	 * sink of this node, perhaps before a crash; false also where the kernel cannot tell.
 	 */
 	void (*on_dump)(void *ctx, const struct flow *f, bool ours);
-	/* The dump ended: 0, or -errno (-EINTR: interrupted, nothing may be concluded from it). */
+	/*
+	 * The dump ended: 0, or -errno (-EINTR: interrupted, nothing may be concluded from it).
+	 * What happened before its end has been told by now: else a flow that it lacks would be
+	 * taken for ended, and by the events that it overtook be born again, before they end it.
+	 */
 	void (*on_dump_end)(void *ctx, int err);
 	/* Events were lost (ENOBUFS): only a dump can tell what is true now. */
 	void (*on_overrun)(void *ctx);

@@ -181,30 +181,6 @@ static void offload(struct flow *f)
 	memset(f->ct.tcp_scale, 0, sizeof f->ct.tcp_scale);
 }
 
-static void hand_record(struct sim_source *s)
-{
-	struct note *note;
-	struct flow f;
-
-	if (s->cursor >= s->interrupt_at) {
-		dump_end(s, -EINTR);
-		return;
-	}
-	if (s->records.n == 0)
-		dump_read_on(s);
-	note = note_pop(&s->records);
-	if (!note) {
-		dump_end(s, 0);
-		return;
-	}
-	if (flow_decode(note->bytes, note->len, &f) == 0) {
-		if (sim_rng_chance(&s->kernel->rng, OFFLOADED))
-			offload(&f);
-		s->ev.on_dump(s->ev.ctx, &f, note->ours);
-	}
-	free(note);
-}
-
 static void hand_event(struct sim_source *s)
 {
 	struct note *note = note_pop(&s->events);
@@ -217,6 +193,34 @@ static void hand_event(struct sim_source *s)
 	}
 	if (flow_decode(note->bytes, note->len, &f) == 0)
 		s->ev.on_event(s->ev.ctx, (enum flow_event)note->what, &f, note->parts, note->live);
+	free(note);
+}
+
+static void hand_record(struct sim_source *s)
+{
+	struct note *note;
+	struct flow f;
+
+	if (s->cursor >= s->interrupt_at) {
+		dump_end(s, -EINTR);
+		return;
+	}
+	if (s->records.n == 0)
+		dump_read_on(s);
+	note = note_pop(&s->records);
+	if (!note && (s->events.n > 0 || s->overrun)) {
+		hand_event(s);
+		return;
+	}
+	if (!note) {
+		dump_end(s, 0);
+		return;
+	}
+	if (flow_decode(note->bytes, note->len, &f) == 0) {
+		if (sim_rng_chance(&s->kernel->rng, OFFLOADED))
+			offload(&f);
+		s->ev.on_dump(s->ev.ctx, &f, note->ours);
+	}
 	free(note);
 }
 
