@@ -14,7 +14,7 @@
 /* ---- the last place that both reach ---- */
 
 struct last {
-	uint16_t self, other;
+	uint16_t self, other;		  /* 0: a capture, of whatever stream was on the wire */
 	struct state_place sent, applied; /* this node's own stream; the other's, as applied here */
 	uint64_t applied_us;
 };
@@ -25,17 +25,19 @@ static int find_last(void *ctx, const struct journal_record *r)
 
 	if (r->type == JOURNAL_SENT) {
 		l->sent = (struct state_place){r->node, r->session, r->counter};
-	} else if ((r->type == JOURNAL_APPLIED || r->type == JOURNAL_KEPT) && r->node == l->other) {
+	} else if ((r->type == JOURNAL_APPLIED || r->type == JOURNAL_KEPT) &&
+		   (r->node == l->other || l->other == 0)) {
 		l->applied = (struct state_place){r->node, r->session, r->counter};
 		l->applied_us = r->wall_us;
 	}
 	return 0;
 }
 
-static int read_last(const struct input_journal *j, uint16_t other, struct last *out)
+static int read_last(const struct options *o, const struct input_journal *j, uint16_t other,
+		     struct last *out)
 {
 	const struct input_events ev = {0};
-	const struct input_range range = {0};
+	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
 	int rc;
 
 	*out = (struct last){.self = j->node, .other = other};
@@ -43,18 +45,30 @@ static int read_last(const struct input_journal *j, uint16_t other, struct last 
 	return rc < 0 ? command_failed(j->name, rc) : 0;
 }
 
-static int find_place(const struct input_journal *a, const struct input_journal *b,
-		      struct state_place *out)
+/* A capture has what was sent, as has the journal of who sent it: the end of the shorter. */
+static bool same_stream(const struct state_place *a, const struct state_place *b,
+			struct state_place *out)
+{
+	if (!a->counter || a->node != b->node || a->session != b->session)
+		return false;
+	*out = a->counter < b->counter ? *a : *b;
+	return true;
+}
+
+static int find_place(const struct options *o, const struct input_journal *a,
+		      const struct input_journal *b, struct state_place *out)
 {
 	const struct last *leader, *follower;
 	struct last la, lb;
-	int rc = read_last(a, b->node, &la);
+	int rc = read_last(o, a, b->node, &la);
 
-	rc = rc ? rc : read_last(b, a->node, &lb);
+	rc = rc ? rc : read_last(o, b, a->node, &lb);
 	if (rc)
 		return rc;
 	follower = la.applied_us > lb.applied_us ? &la : &lb;
 	leader = follower == &la ? &lb : &la;
+	if (!follower->applied.counter && same_stream(&la.sent, &lb.sent, out))
+		return 0;
 	if (!follower->applied.counter) {
 		(void)fputs("sync-replay: neither has applied the other's stream: name a time\n",
 			    stderr);
@@ -195,7 +209,7 @@ int command_diff(const struct options *o)
 	}
 	command_resolve_when(&when, &ia, &ib);
 	if (when.kind == WHEN_NONE) {
-		rc = find_place(&ia.journal[0], &ib.journal[0], &place);
+		rc = find_place(o, &ia.journal[0], &ib.journal[0], &place);
 		at = &place;
 	}
 	rc = rc ? rc : state_load(o, &ia.journal[0], &when, at, &a);

@@ -16,15 +16,21 @@ struct load {
 	const struct state_place *place;
 	uint64_t start_us;
 	uint64_t session; /* that a counter is of: the journal's last */
+	bool began, late; /* datagrams were read; the first of them was behind the moment */
 };
+
+/* Of the stream whose counters tell the moment. */
+static bool is_counted(const struct load *l, const struct journal_record *r)
+{
+	return (r->type == JOURNAL_SENT || r->type == JOURNAL_APPLIED || r->type == JOURNAL_KEPT) &&
+	       (l->place ? r->node == l->place->node && r->session == l->place->session
+			 : l->when->kind == WHEN_COUNTER);
+}
 
 static bool is_behind(const struct load *l, const struct journal_record *r)
 {
 	if (l->place)
-		return r->node == l->place->node && r->session == l->place->session &&
-		       r->counter > l->place->counter &&
-		       (r->type == JOURNAL_SENT || r->type == JOURNAL_APPLIED ||
-			r->type == JOURNAL_KEPT);
+		return is_counted(l, r) && r->counter > l->place->counter;
 	return when_is_after(l->when, r, l->start_us);
 }
 
@@ -32,8 +38,11 @@ static int on_record(void *ctx, const struct journal_record *r)
 {
 	struct load *l = ctx;
 
-	if (is_behind(l, r))
+	if (is_behind(l, r)) {
+		l->late = is_counted(l, r) && !l->began;
 		return 1;
+	}
+	l->began |= is_counted(l, r);
 	l->s->records++;
 	l->s->at_us = r->wall_us;
 	tables_apply(l->s->tables, r);
@@ -102,6 +111,7 @@ int state_load(const struct options *o, const struct input_journal *j, const str
 		tables_free(out->tables);
 		out->tables = tables_new(&out->key, &none);
 		out->records = out->damaged = 0;
+		l.began = l.late = false;
 		out->first = range.first;
 		if (!out->tables)
 			return command_failed(j->name, -ENOMEM);
@@ -109,8 +119,10 @@ int state_load(const struct options *o, const struct input_journal *j, const str
 		if (rc < 0)
 			return command_failed(j->file[range.first].path, rc);
 		rc = 0;
-		/* Before its first keyframe, a segment tells less than the one before. */
-		if (all_exact(out->tables) || range.first == 0)
+		/* Before its first keyframe, a segment tells less than the one before; and a
+		 * counter does not tell of a keyframe that it is of a later moment.
+		 */
+		if ((all_exact(out->tables) && !l.late) || range.first == 0)
 			break;
 		range.first--;
 	}

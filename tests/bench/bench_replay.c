@@ -2,7 +2,7 @@
 /*
  * sync-replay verify beside `zstd -dc` of the same segments: a journal of an active node that
  * makes, changes and ends flows, so many a datagram; of clients at any addresses and ports, and of
- * such as count up, which zstd packs five times better. The peer's figure is the lower of 1.5 M
+ * such as count up, which zstd packs twice as well. The peer's figure is the lower of 1.5 M
  * records/s and half of zstd's own speed. And what a journal of 10 GB (unpacked; QUICK=1: 0.5)
  * costs in memory, and `at` its end in bytes read.
  */

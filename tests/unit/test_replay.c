@@ -385,6 +385,21 @@ START_TEST(test_capture)
 }
 END_TEST
 
+/* With the journal of who sent it, and with another capture: as far as both go, or at a time. */
+START_TEST(test_diff_of_captures)
+{
+	write_journal(true);
+	ck_assert_int_eq(replay_run(&out, "export -o %s/x.pcapng %s", dir, dir), 0);
+	ck_assert_int_eq(replay_run(&out, "export -o %s/y.pcapng --until '#700' %s", dir, dir), 0);
+	ck_assert_msg(replay_run(&out, "diff %s %s/y.pcapng", dir, dir) == 0, "%s", out);
+	ck_assert_msg(strstr(out, "1:700; capture") &&
+			      strstr(out, "0 only lab, 0 only capture, 0 differ"),
+		      "%s", out);
+	ck_assert_msg(replay_run(&out, "diff %s/x.pcapng %s/y.pcapng", dir, dir) == 0, "%s", out);
+	ck_assert_msg(replay_run(&out, "diff %s %s/x.pcapng '#900'", dir, dir) == 0, "%s", out);
+}
+END_TEST
+
 /* The directory goes, and comes back: nobody waits, and the loss is a record. */
 START_TEST(test_directory_vanishes)
 {
@@ -563,6 +578,7 @@ static Suite *replay_suite(void)
 	tcase_add_test(tc, test_usage);
 	tcase_add_test(tc, test_filters);
 	tcase_add_test(tc, test_capture);
+	tcase_add_test(tc, test_diff_of_captures);
 	tcase_add_test(tc, test_stalled);
 	tcase_add_test(tc, test_divergence_named);
 	tcase_add_test(tc, test_follow);
