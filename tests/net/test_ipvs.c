@@ -586,7 +586,7 @@ static int run_here(bool here)
 int main(int argc, char **argv)
 {
 	static const struct guest guests[] = {
-		{"uml", false, 0}, {"qemu", false, 0}, {"custom", true, 0}};
+		{.kind = "uml"}, {.kind = "qemu"}, {.kind = "custom", .patched = true}};
 	char setting[32];
 
 	(void)argc;

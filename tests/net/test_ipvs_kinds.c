@@ -656,7 +656,7 @@ static int run_here(bool here)
 int main(int argc, char **argv)
 {
 	static const struct guest guests[] = {
-		{"uml", false, 0}, {"qemu", false, 0}, {"custom", true, 0}};
+		{.kind = "uml"}, {.kind = "qemu"}, {.kind = "custom", .patched = true}};
 	const char *name = getenv("IPVS_BACKEND");
 	char setting[96];
 
