@@ -3,6 +3,7 @@
 
 needs handover
 . tests/drill/pacemaker.sh
+SYNC_CONF+=' limits { ready_age_ms = 30000 }' # longer than Pacemaker takes to miss the active
 CLUSTER=(lb-a lb-b lb-c)
 site_up "${CLUSTER[@]}"
 servers_start
