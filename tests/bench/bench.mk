@@ -13,3 +13,7 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/obj/tests/bench/bench.o $(TEST_LIB) 
 .PHONY: bench
 bench: all $(BENCH_BIN) $(BENCH_IN)
 	@B='$(B)' QUICK=$(QUICK) T='$(T)' tests/bench/run.sh $(BENCH_BIN) $(BENCH_SH)
+# They are run by hand, so that CI at least builds them.
+ifeq ($(CI)$(V),truerelease)
+check: $(BENCH_BIN) $(BENCH_IN)
+endif

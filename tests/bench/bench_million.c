@@ -202,17 +202,6 @@ static void measure_idle(struct bench *b)
 	must(b->tally.hello.datagrams > 0, "no hello was seen");
 }
 
-static bool is_alone(void *ctx)
-{
-	json_t *r = NULL;
-	size_t peers = 1;
-
-	if (pair_ask(ctx, 0, "status", NULL, NULL, &r) >= 0)
-		peers = json_array_size(json_object_get(r, "peers"));
-	json_decref(r);
-	return peers == 0;
-}
-
 static bool is_mended(void *ctx)
 {
 	struct bench *b = ctx;
@@ -227,7 +216,7 @@ static void measure_missed(struct bench *b)
 	double seconds;
 
 	pair_set_loss(&b->p, 100);
-	must(netns_wait_for(is_alone, &b->p, 20000), "the active is not alone");
+	must(netns_wait_for(pair_is_alone, &b->p, 20000), "the active is not alone");
 	pair_flows(&b->p, 0, flows, MISSED, false);
 	must(pair_wait_group(&b->p, 0, "flows", flows + MISSED, PATIENCE_MS),
 	     "the active has no more than before");

@@ -23,17 +23,6 @@ static void must(bool good, const char *what)
 	abort();
 }
 
-static bool is_alone(void *ctx)
-{
-	json_t *r = NULL;
-	size_t peers = 1;
-
-	if (pair_ask(ctx, 0, "status", NULL, NULL, &r) >= 0)
-		peers = json_array_size(json_object_get(r, "peers"));
-	json_decref(r);
-	return peers == 0;
-}
-
 int main(void)
 {
 	unsigned long long before, whole, part;
@@ -57,7 +46,7 @@ int main(void)
 	whole = pair_sent_bytes(&p, 0) - before;
 
 	pair_set_loss(&p, 100);
-	must(netns_wait_for(is_alone, &p, 20000), "the active is alone");
+	must(netns_wait_for(pair_is_alone, &p, 20000), "the active is alone");
 	pair_flows(&p, 0, flows, missed, false);
 	must(pair_wait_group(&p, 0, "flows", flows + missed, PATIENCE_MS), "the active has more");
 	pair_set_loss(&p, 0);

@@ -30,6 +30,7 @@
 #include "tests/lib/ipvs_site.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/site.h"
+#include "tests/lib/suite.h"
 
 enum {
 	FLOWS = 10000,
@@ -172,10 +173,11 @@ static void on_event(void *ctx, enum flow_event what, const struct flow *f, unsi
 	(void)live;
 }
 
-static void on_dump(void *ctx, const struct flow *f)
+static void on_dump(void *ctx, const struct flow *f, bool ours)
 {
 	struct edges *e = ctx;
 
+	(void)ours;
 	(void)f;
 	e->dumped++;
 }
@@ -374,8 +376,6 @@ int main(int argc, char **argv)
 {
 	Suite *s = suite_create("ipvs_edges");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (argc != 2)
 		return 2;
@@ -386,10 +386,5 @@ int main(int argc, char **argv)
 	tcase_set_timeout(t, 600);
 	tcase_add_test(t, measure);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_SILENT);
-	failed = srunner_ntests_failed(r);
-	if (failed)
-		srunner_print(r, CK_NORMAL);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_run_quietly(s);
 }

@@ -7,13 +7,13 @@
 #include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tests/lib/ipvs_site.h"
+#include "tests/lib/suite.h"
 
 enum { PACKETS = 5000, CONNECTIONS = 300, WARM = 100 };
 
@@ -125,8 +125,6 @@ int main(int argc, char **argv)
 {
 	Suite *s = suite_create("ipvs_packets");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	if (argc != 2)
 		return 2;
@@ -134,10 +132,5 @@ int main(int argc, char **argv)
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, measure);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_SILENT);
-	failed = srunner_ntests_failed(r);
-	if (failed)
-		srunner_print(r, CK_NORMAL);
-	srunner_free(r);
-	return failed ? 1 : 0;
+	return suite_run_quietly(s);
 }

@@ -294,15 +294,13 @@ table inet loss {
 END
 }
 
-# lossy_bursts NODE: of each 500 datagrams of data that come over the sync link, 100 in a row are lost,
-# and a fifth of all others: those go on at rest, and a hundred of them in a row are ten seconds of silence.
+# lossy_bursts NODE: of each 500 datagrams that come over the sync link, 100 in a row are lost.
 lossy_bursts() {
   ip netns exec "$1" nft -f - <<END || die "$1 refuses the rules"
 table inet loss {
   chain sync {
     type filter hook prerouting priority -400; policy accept;
-    iifname "sync" udp dport 8849 @th,88,8 1 numgen inc mod 500 < 100 drop
-    iifname "sync" udp dport 8849 @th,88,8 != 1 numgen random mod 5 == 0 drop
+    iifname "sync" numgen inc mod 500 < 100 drop
   }
 }
 END

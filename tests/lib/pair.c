@@ -376,6 +376,17 @@ unsigned long long pair_sent_bytes(struct pair *p, size_t i)
 	return bytes;
 }
 
+bool pair_is_alone(void *pair)
+{
+	json_t *r = NULL;
+	size_t peers = 1;
+
+	if (pair_ask(pair, 0, "status", NULL, NULL, &r) >= 0)
+		peers = json_array_size(json_object_get(r, "peers"));
+	json_decref(r);
+	return peers == 0;
+}
+
 void pair_enter(struct pair *p, size_t i)
 {
 	must(netns_switch(p->node[i].ns) == 0, "setns");

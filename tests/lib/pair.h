@@ -90,6 +90,9 @@ bool pair_wait_counter(struct pair *p, size_t i, const char *name, long long val
 /* Until node i stands by with `flows` flows, equal, all of them in its kernel. */
 bool pair_wait_equal(struct pair *p, size_t i, long long flows, unsigned timeout_ms);
 
+/* For netns_wait_for, with the pair: node 0 knows no peer any more. */
+bool pair_is_alone(void *pair);
+
 /* Goes into node i's namespace, or back to the switch's. */
 void pair_enter(struct pair *p, size_t i);
 void pair_leave(struct pair *p);

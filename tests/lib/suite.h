@@ -8,4 +8,7 @@
 /* Runs the suite and frees it. Returns the exit code for main. */
 int suite_run(Suite *s);
 
+/* The same for a program whose output is figures: says something only of what failed. */
+int suite_run_quietly(Suite *s);
+
 #endif
