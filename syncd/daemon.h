@@ -20,6 +20,7 @@
 #include "syncd/kernel/kernel.h"
 #include "syncd/net/link.h"
 #include "syncd/role/guard.h"
+#include "syncd/role/holder.h"
 #include "syncd/role/keepalived_fifo.h"
 #include "syncd/role/ready.h"
 #include "syncd/role/term_store.h"
@@ -64,6 +65,8 @@ struct daemon_group {
 	int track; /* value that the track file has; -1: not yet written */
 	enum guard_level guarded;
 	uint64_t guarded_since_us;
+	bool held;	  /* the box has an address of the group */
+	uint64_t came_us; /* when that one came; 0: it was here before this daemon */
 };
 
 struct daemon {
@@ -83,6 +86,8 @@ struct daemon {
 	struct daemon_edge edge[2]; /* by enum flow_kind */
 	struct daemon_group *group;
 	struct guard *guard;
+	struct holder *holder; /* NULL: who has an address cannot be told */
+	ev_io holder_io;
 	struct rules_watch *rules_watch;
 	struct reach *reach; /* NULL: nothing to be reached */
 	struct rules_found rules;
@@ -101,7 +106,7 @@ struct daemon {
 	ev_prepare turn;
 	ev_timer wake, second;
 	ev_signal sigterm, sigint, sighup;
-	struct log_limit limit_datagram, limit_source, limit_sink, limit_track;
+	struct log_limit limit_datagram, limit_source, limit_sink, limit_track, limit_addresses;
 	int exit_code;
 };
 
@@ -136,6 +141,7 @@ void daemon_check_box(struct daemon *d);
 int daemon_open_roles(struct daemon *d);
 void daemon_close_roles(struct daemon *d);
 void daemon_update_ready(struct daemon *d);
+int daemon_store_term(struct daemon *d, uint32_t group, struct term highest, enum node_role role);
 void daemon_check_fifo(struct daemon *d);
 void daemon_on_state(void *ctx, uint32_t group, enum node_state from, enum node_state to,
 		     const char *reason);

@@ -70,7 +70,7 @@ static struct sink *io_sink(void *ctx, enum flow_kind kind)
 static void io_store_term(void *ctx, uint32_t group, struct term highest, enum node_role role)
 {
 	struct daemon *d = ctx;
-	int err = term_store_put(d->terms, group, highest, role);
+	int err = daemon_store_term(d, group, highest, role);
 
 	daemon_journal_term(d, group, highest, role);
 	if (err)

@@ -67,6 +67,14 @@ void daemon_on_alarm(void *ctx, uint32_t group, const char *what)
 	run_hook(d->cfg->hooks.alarm, name, "alarm", what);
 }
 
+/* The address has come, the word of it has not; it may be that it never does. */
+static bool is_taking_over(const struct daemon_group *g, const struct engine_group_status *st,
+			   uint64_t now_us)
+{
+	return g->cfg->install == CONFIG_TAKEOVER && st->role == ROLE_STANDBY && g->held &&
+	       g->came_us > 0 && now_us < g->came_us + COMMIT_MAX_US;
+}
+
 /*
  * While active and not yet whole strays are dropped, so that no client is reset for our delay. UDP
  * that has no entry waits only until the kernel has all: what it takes for a new flow may get
@@ -75,7 +83,11 @@ void daemon_on_alarm(void *ctx, uint32_t group, const char *what)
 static enum guard_level wanted_guard(const struct daemon *d, const struct daemon_group *g,
 				     const struct engine_group_status *st, uint64_t now_us)
 {
-	if (!d->guard || !g->cfg->guard || st->role != ROLE_ACTIVE || st->whole)
+	if (!d->guard || !g->cfg->guard)
+		return GUARD_DOWN;
+	if (is_taking_over(g, st, now_us))
+		return GUARD_ALL;
+	if (st->role != ROLE_ACTIVE || st->whole)
 		return GUARD_DOWN;
 	if (st->complete)
 		return GUARD_STRAYS;
@@ -139,6 +151,58 @@ void daemon_update_ready(struct daemon *d)
 		update_guard(d, &d->group[i], &st, now_us);
 		update_track(d, &d->group[i], &st, now_us);
 	}
+}
+
+static void look_for_addresses(struct daemon *d, uint64_t now_us)
+{
+	for (size_t i = 0; i < d->cfg->groups; i++) {
+		struct daemon_group *g = &d->group[i];
+		const bool held = d->holder && holder_has(d->holder, &g->cfg->match);
+
+		if (held && !g->held)
+			g->came_us = now_us;
+		g->held = held;
+		if (held && term_store_hold(d->terms, g->cfg->id))
+			log_warning("group %s: that its address is here could not be kept in %s",
+				    g->cfg->name, d->cfg->top.runtime_dir);
+	}
+}
+
+int daemon_store_term(struct daemon *d, uint32_t group, struct term highest, enum node_role role)
+{
+	const int err = term_store_put(d->terms, group, highest, role);
+
+	look_for_addresses(d, daemon_now().mono_us);
+	return err;
+}
+
+static void on_addresses(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct daemon *d = w->data;
+	const int err = holder_on_readable(d->holder);
+
+	(void)loop;
+	(void)revents;
+	if (err && log_allow(&d->limit_addresses, daemon_now().mono_us, 10 * S_US, NULL))
+		log_warning("addresses: %s", strerror(-err));
+	look_for_addresses(d, daemon_now().mono_us);
+	daemon_update_ready(d);
+}
+
+static void open_holder(struct daemon *d)
+{
+	const int err = holder_new(&d->holder);
+
+	if (err) {
+		log_warning("addresses: %s: an active role kept over a restart is taken up "
+			    "unchecked",
+			    strerror(-err));
+		return;
+	}
+	look_for_addresses(d, 0);
+	ev_io_init(&d->holder_io, on_addresses, holder_fd(d->holder), EV_READ);
+	d->holder_io.data = d;
+	ev_io_start(d->loop, &d->holder_io);
 }
 
 static void on_vrrp(void *ctx, const struct vrrp_event *ev)
@@ -205,19 +269,26 @@ static int open_fifo(struct daemon *d)
 	return 0;
 }
 
-/* Roles are told by keepalived or by syncctl; until then a group stands by. */
+/*
+ * Roles are told by keepalived or by syncctl; until then a group stands by. Who was active goes on,
+ * but where the address it held has gone meanwhile: another has it, and may not be superseded by a
+ * term of this one.
+ */
 static void restore_roles(struct daemon *d)
 {
 	for (size_t i = 0; i < d->cfg->groups; i++) {
-		uint32_t id = d->cfg->group[i].id;
-		struct term t = {0};
-		enum node_role role;
-		bool known;
+		const struct daemon_group *g = &d->group[i];
+		struct term_kept k = {0};
 
-		if (term_store_get(d->terms, id, &t, &role, &known) || !known)
-			role = ROLE_STANDBY;
-		engine_restore(d->engine, id, t, role, known && t.node == d->cfg->node.id,
-			       daemon_now());
+		if (term_store_get(d->terms, g->cfg->id, &k) || !k.role_known)
+			k.role = ROLE_STANDBY;
+		if (k.role == ROLE_ACTIVE && k.held && d->holder && !g->held) {
+			log_notice("group %s: it was active, but its address has left this box",
+				   g->cfg->name);
+			k.role = ROLE_STANDBY;
+		}
+		engine_restore(d->engine, g->cfg->id, k.highest, k.role,
+			       k.role_known && k.highest.node == d->cfg->node.id, daemon_now());
 	}
 }
 
@@ -260,6 +331,7 @@ int daemon_open_roles(struct daemon *d)
 	err = err ? err : open_fifo(d);
 	if (err)
 		return err;
+	open_holder(d);
 	restore_roles(d);
 	daemon_update_ready(d);
 	return 0;
@@ -273,6 +345,7 @@ void daemon_close_roles(struct daemon *d)
 			track_value(false, d->cfg->group[i].ready == CONFIG_FAIL_CLOSED));
 	keepalived_fifo_free(d->fifo);
 	guard_free(d->guard);
+	holder_free(d->holder);
 	term_store_free(d->terms);
 	free(d->group);
 }

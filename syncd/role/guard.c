@@ -17,6 +17,7 @@ enum { TABLE_NAME_MAX = NODE_NAME_MAX + 16, ERROR_TEXT_MAX = 256 };
 struct guard {
 	struct nft_ctx *nft;
 	char table[TABLE_NAME_MAX];
+	const char *flags; /* of the table, as nftables takes them */
 	size_t raised;
 	uint32_t group[GROUPS_MAX];
 	enum guard_level level[GROUPS_MAX];
@@ -51,8 +52,8 @@ static int remove_table(struct guard *g)
 {
 	char text[2 * TABLE_NAME_MAX + 64];
 
-	(void)snprintf(text, sizeof(text), "add table inet %s\ndelete table inet %s\n", g->table,
-		       g->table);
+	(void)snprintf(text, sizeof(text), "add table inet %s { %s }\ndelete table inet %s\n",
+		       g->table, g->flags, g->table);
 	return run(g, text);
 }
 
@@ -71,11 +72,17 @@ int guard_new(const char *node, struct guard **out)
 	}
 	(void)nft_ctx_buffer_error(g->nft);
 	(void)nft_ctx_buffer_output(g->nft);
+	g->flags = "";
 	rc = remove_table(g);
 	if (rc < 0) {
 		nft_ctx_free(g->nft);
 		free(g);
 		return rc;
+	}
+	g->flags = "flags owner;";
+	if (remove_table(g) < 0) { /* an old kernel */
+		g->flags = "";
+		g->error[0] = '\0';
 	}
 	*out = g;
 	return 0;
@@ -164,18 +171,21 @@ static void print_strays(const struct config_prefixes *p, const struct config_ra
 		}
 }
 
-void guard_print(const char *table, const struct config_group *group, enum guard_level level,
-		 FILE *to)
+/* The rules for a group, as nftables takes them. */
+static void print_group(const struct guard *g, const struct config_group *group,
+			enum guard_level level, FILE *to)
 {
 	static const struct config_ranges any_port;
+	const char *table = g->table;
 
 	(void)fprintf(to,
-		      "add table inet %s\n"
+		      "add table inet %s { %s }\n"
 		      "add chain inet %s group%u\n"
 		      "delete chain inet %s group%u\n"
-		      "table inet %s {\n  chain group%u {\n"
+		      "table inet %s {\n  %s\n  chain group%u {\n"
 		      "    type filter hook prerouting priority mangle; policy accept;\n",
-		      table, table, group->id, table, group->id, table, group->id);
+		      table, g->flags, table, group->id, table, group->id, table, g->flags,
+		      group->id);
 	print_strays(&group->match, &group->ports, "daddr", level, to);
 	print_strays(&group->match, &group->ports, "saddr", level, to);
 	print_strays(&group->servers, &any_port, "saddr", level, to);
@@ -206,7 +216,7 @@ static int raise_group(struct guard *g, const struct config_group *group, enum g
 	f = open_memstream(&text, &len);
 	if (f == NULL)
 		return -ENOMEM;
-	guard_print(g->table, group, level, f);
+	print_group(g, group, level, f);
 	rc = fclose(f) == 0 ? run(g, text) : -ENOMEM;
 	free(text);
 	if (rc != 0)

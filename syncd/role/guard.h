@@ -4,7 +4,8 @@
  * know are dropped instead of being answered with a reset, until the entry has come. Both ways: to
  * and from what the group matches, and from the real servers, whose retransmissions would otherwise
  * occupy the reverse tuple (docs/failure-modes.md). An nftables table of this daemon's own, one
- * chain a group, at priority mangle: behind conntrack, before destination NAT.
+ * chain a group, at priority mangle: behind conntrack, before destination NAT. The kernel takes it
+ * away when the daemon dies, and nobody else can (NFT_TABLE_F_OWNER, Linux 5.12 and later).
  */
 #ifndef SYNCD_ROLE_GUARD_H
 #define SYNCD_ROLE_GUARD_H
@@ -36,9 +37,5 @@ int guard_set(struct guard *g, const struct config_group *group, enum guard_leve
 
 /* What nftables said last; "" at first. Borrowed. */
 const char *guard_error(const struct guard *g);
-
-/* Writes the rules for a group as nftables takes them; for guard_set and the tests. */
-void guard_print(const char *table, const struct config_group *group, enum guard_level level,
-		 FILE *to);
 
 #endif

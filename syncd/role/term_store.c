@@ -22,9 +22,7 @@
 
 struct entry {
 	uint32_t group;
-	struct term highest;
-	enum node_role role;
-	bool role_known;
+	struct term_kept kept;
 };
 
 struct term_store {
@@ -67,31 +65,35 @@ static int make_dirs(const char *path)
 	return 0;
 }
 
-/* "group 1 term 7 node 2", in the file of roles with " role 2" behind it. */
+/*
+ * "group 1 term 7 node 2", in the file of roles with " role 2 held 1" behind it, of which an
+ * earlier version did not write the last.
+ */
 static int read_line(struct term_store *s, const char *line, bool roles)
 {
-	unsigned group, node, role = 0;
+	unsigned group, node, role = 0, held = 0;
 	struct term highest;
 	struct entry *e;
 	int end = 0;
 
 	if (roles)
-		(void)sscanf(line, "group %u term %" SCNu64 " node %u role %u\n%n", &group,
-			     &highest.number, &node, &role, &end);
+		(void)sscanf(line, "group %u term %" SCNu64 " node %u role %u%n held %u%n", &group,
+			     &highest.number, &node, &role, &end, &held, &end);
 	else
-		(void)sscanf(line, "group %u term %" SCNu64 " node %u\n%n", &group, &highest.number,
+		(void)sscanf(line, "group %u term %" SCNu64 " node %u%n", &group, &highest.number,
 			     &node, &end);
-	if (end == 0 || line[end] != '\0' || node > UINT16_MAX || role > ROLE_ACTIVE)
+	if (end == 0 || strcmp(line + end, "\n") != 0 || node > UINT16_MAX || role > ROLE_ACTIVE)
 		return -EBADMSG;
 	highest.node = (uint16_t)node;
 	e = find_or_add(s, group);
 	if (e == NULL)
 		return -EBADMSG;
-	if (term_compare(e->highest, highest) < 0)
-		e->highest = highest;
+	if (term_compare(e->kept.highest, highest) < 0)
+		e->kept.highest = highest;
 	if (roles) {
-		e->role = (enum node_role)role;
-		e->role_known = true;
+		e->kept.role = (enum node_role)role;
+		e->kept.role_known = true;
+		e->kept.held = held > 0;
 	}
 	return 0;
 }
@@ -125,14 +127,14 @@ static void print_entries(const struct term_store *s, FILE *f, bool roles)
 {
 	(void)fputs(roles ? ROLES_HEAD : TERMS_HEAD, f);
 	for (size_t i = 0; i < s->n; i++) {
-		const struct entry *e = &s->entry[i];
+		const struct term_kept *k = &s->entry[i].kept;
 
-		if (roles && !e->role_known)
+		if (roles && !k->role_known)
 			continue;
-		(void)fprintf(f, "group %u term %" PRIu64 " node %u", e->group, e->highest.number,
-			      e->highest.node);
+		(void)fprintf(f, "group %u term %" PRIu64 " node %u", s->entry[i].group,
+			      k->highest.number, k->highest.node);
 		if (roles)
-			(void)fprintf(f, " role %u", (unsigned)e->role);
+			(void)fprintf(f, " role %u held %u", (unsigned)k->role, k->held);
 		(void)fputc('\n', f);
 	}
 	(void)fputs("end\n", f);
@@ -220,14 +222,11 @@ void term_store_free(struct term_store *s)
 	free(s);
 }
 
-int term_store_get(const struct term_store *s, uint32_t group, struct term *highest,
-		   enum node_role *role, bool *role_known)
+int term_store_get(const struct term_store *s, uint32_t group, struct term_kept *out)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->entry[i].group == group) {
-			*highest = s->entry[i].highest;
-			*role = s->entry[i].role;
-			*role_known = s->entry[i].role_known;
+			*out = s->entry[i].kept;
 			return 0;
 		}
 	return -ENOENT;
@@ -240,10 +239,21 @@ int term_store_put(struct term_store *s, uint32_t group, struct term highest, en
 
 	if (e == NULL)
 		return -ENOSPC;
-	if (term_compare(e->highest, highest) < 0)
-		e->highest = highest;
-	e->role = role;
-	e->role_known = true;
+	if (term_compare(e->kept.highest, highest) < 0)
+		e->kept.highest = highest;
+	e->kept.held = e->kept.held && e->kept.role == ROLE_ACTIVE && role == ROLE_ACTIVE;
+	e->kept.role = role;
+	e->kept.role_known = true;
 	rc = write_file(s, s->state_dir, "terms", false);
 	return rc < 0 ? rc : write_file(s, s->runtime_dir, "role", true);
+}
+
+int term_store_hold(struct term_store *s, uint32_t group)
+{
+	struct entry *e = find(s, group);
+
+	if (e == NULL || e->kept.role != ROLE_ACTIVE || e->kept.held)
+		return 0;
+	e->kept.held = true;
+	return write_file(s, s->runtime_dir, "role", true);
 }

@@ -20,14 +20,24 @@ struct term_store;
 int term_store_open(const char *state_dir, const char *runtime_dir, struct term_store **out);
 void term_store_free(struct term_store *s);
 
-/*
- * What was kept of a group. Returns 0; -ENOENT where nothing is. role is ROLE_IDLE where only the
- * term survived. *role_known tells the two apart.
- */
-int term_store_get(const struct term_store *s, uint32_t group, struct term *highest,
-		   enum node_role *role, bool *role_known);
+/* What is kept of a group. Where only the term survived, role is ROLE_IDLE and role_known false. */
+struct term_kept {
+	struct term highest;
+	enum node_role role;
+	bool role_known;
+	bool held; /* while active, the box had an address of the group */
+};
 
-/* Keeps both. On 0 they are on disk. -ENOSPC, -EIO and others: they are not; memory has them. */
+/* Returns 0; -ENOENT where nothing is kept. */
+int term_store_get(const struct term_store *s, uint32_t group, struct term_kept *out);
+
+/*
+ * Keeps term and role; who becomes active holds nothing yet. On 0 they are on disk. -ENOSPC, -EIO
+ * and others: they are not; memory has them.
+ */
 int term_store_put(struct term_store *s, uint32_t group, struct term highest, enum node_role role);
+
+/* Keeps that an active group's address is here; of any other nothing. Returns as term_store_put. */
+int term_store_hold(struct term_store *s, uint32_t group);
 
 #endif

@@ -11,6 +11,7 @@
 #include <check.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,21 +240,54 @@ START_TEST(test_two_groups)
 }
 END_TEST
 
-/* A daemon that dies with its guard up: the next one takes it down before anything else. */
-START_TEST(test_left_behind)
+static bool is_table(const char *name)
+{
+	return netns_sh("nft list tables | grep -q '%s$'", name) == 0;
+}
+
+static bool child_has_raised(void *ctx)
+{
+	(void)ctx;
+	return is_table("syncd_guard_dies");
+}
+
+static bool child_left_nothing(void *ctx)
+{
+	return !child_has_raised(ctx);
+}
+
+/* A daemon that dies with its guard up takes it along: nobody waits for the next one. */
+START_TEST(test_death)
 {
 	pid_t child;
 	int status;
 
 	configure("group g { id = 1 match = { 203.0.113.10 } }\n");
 	child = fork();
-	if (child == 0)
-		_exit(guard_set(guard, &config->group[0], GUARD_STRAYS) == 0 ? 0 : 1);
+	if (child == 0) {
+		struct guard *own;
+
+		if (guard_new("dies", &own) || guard_set(own, &config->group[0], GUARD_STRAYS))
+			_exit(1);
+		for (;;)
+			(void)pause();
+	}
+	ck_assert(netns_wait_for(child_has_raised, NULL, 10000));
+	/* Nor does a firewall that is loaded anew take it from one who lives. */
+	ck_assert_int_eq(netns_sh("nft flush ruleset"), 0);
+	ck_assert(child_has_raised(NULL));
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-	ck_assert(table_is_there());
+	ck_assert(WIFSIGNALED(status));
+	ck_assert(netns_wait_for(child_left_nothing, NULL, 10000));
+}
+END_TEST
+
+/* What a daemon left on a kernel that knows no owners is gone when the next one starts. */
+START_TEST(test_left_behind)
+{
 	guard_free(guard);
-	ck_assert(table_is_there()); /* this process had not raised it */
+	ck_assert_int_eq(netns_sh("nft add table inet syncd_guard_t"), 0);
 	ck_assert_int_eq(guard_new("t", &guard), 0);
 	ck_assert(!table_is_there());
 }
@@ -274,6 +308,7 @@ int main(void)
 	tcase_add_test(t, test_udp);
 	tcase_add_test(t, test_others_pass);
 	tcase_add_test(t, test_two_groups);
+	tcase_add_test(t, test_death);
 	tcase_add_test(t, test_left_behind);
 	suite_add_tcase(s, t);
 	return suite_run(s);

@@ -381,6 +381,79 @@ START_TEST(test_killed_unmarked)
 }
 END_TEST
 
+#define ADDRESSED "group web { id = 1 match = { \"203.0.113.10\", \"203.0.113.0/24\" } "
+
+static void address(size_t i, const char *what)
+{
+	pair_enter(&p, i);
+	ck_assert_int_eq(netns_sh("ip addr %s 203.0.113.10/32 dev lo", what), 0);
+	pair_leave(&p);
+}
+
+/*
+ * Node 1 served and was killed, and the address went to node 0. Back, it stands by: node 0, of the
+ * same term and a lower number, would else have to give way. Where its address has stayed it goes
+ * on.
+ */
+START_TEST(test_address_has_left)
+{
+	const bool left = _i == 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		pair_configure(&p, i, ADDRESSED "}", "");
+		pair_start(&p, i, true);
+	}
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	address(1, "add"); /* after the role, as Pacemaker does */
+	pair_flows(&p, 1, 0, FLOWS, false);
+	ck_assert(pair_wait_equal(&p, 0, FLOWS, PATIENCE_MS));
+	ck_assert_int_eq(pair_stop(&p, 1, SIGKILL), 128 + SIGKILL);
+	if (left) {
+		address(1, "del");
+		address(0, "add");
+		ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	}
+	pair_start(&p, 1, true);
+	ck_assert(has_logged(1, "its address has left this box") == left);
+	ck_assert(pair_wait_equal(&p, left ? 1 : 0, FLOWS, PATIENCE_MS));
+	ck_assert_int_eq(pair_group(&p, left ? 0 : 1, "term"), 2);
+	ck_assert(!has_logged(0, "active ->"));
+}
+END_TEST
+
+static bool has_guard(void *want)
+{
+	bool has;
+
+	pair_enter(&p, 1);
+	has = netns_sh("nft list tables | grep -q syncd_guard") == 0;
+	pair_leave(&p);
+	return has == *(const bool *)want;
+}
+
+/* With install = takeover the guard comes with the address, not only with the word of it. */
+START_TEST(test_guard_with_the_address)
+{
+	bool yes = true, no = false;
+
+	pair_configure(&p, 1, ADDRESSED "install = takeover }", "");
+	pair_start(&p, 0, true);
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	pair_flows(&p, 0, 0, FLOWS, false);
+	ck_assert(pair_wait_group(&p, 1, "flows", FLOWS, PATIENCE_MS));
+	address(1, "add");
+	ck_assert(netns_wait_for(has_guard, &yes, PATIENCE_MS));
+	ck_assert_int_eq(pair_kernel_count(&p, 1), 0);
+	address(1, "del");
+	ck_assert(netns_wait_for(has_guard, &no, PATIENCE_MS));
+	/* Nobody ever tells. */
+	address(1, "add");
+	ck_assert(netns_wait_for(has_guard, &yes, PATIENCE_MS));
+	ck_assert(netns_wait_for(has_guard, &no, PATIENCE_MS));
+}
+END_TEST
+
 static Suite *restart_suite(void)
 {
 	Suite *s = suite_create("restart");
@@ -401,6 +474,8 @@ static Suite *restart_suite(void)
 	tcase_add_test(tc, test_killed_leftovers);
 	tcase_add_loop_test(tc, test_killed_leftovers_of_takeover, 0, 2);
 	tcase_add_test(tc, test_killed_unmarked);
+	tcase_add_loop_test(tc, test_address_has_left, 0, 2);
+	tcase_add_test(tc, test_guard_with_the_address);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -39,24 +39,20 @@ static struct term_store *open_store(void)
 static void expect(const struct term_store *s, uint32_t group, uint64_t number, enum node_role role,
 		   bool known)
 {
-	enum node_role r;
-	struct term t;
-	bool k;
+	struct term_kept k;
 
-	ck_assert_int_eq(term_store_get(s, group, &t, &r, &k), 0);
-	ck_assert_uint_eq(t.number, number);
-	ck_assert_uint_eq(r, role);
-	ck_assert(k == known);
+	ck_assert_int_eq(term_store_get(s, group, &k), 0);
+	ck_assert_uint_eq(k.highest.number, number);
+	ck_assert_uint_eq(k.role, role);
+	ck_assert(k.role_known == known);
 }
 
 START_TEST(test_restart)
 {
 	struct term_store *s = open_store();
-	enum node_role role;
-	struct term t;
-	bool known;
+	struct term_kept k;
 
-	ck_assert_int_eq(term_store_get(s, 1, &t, &role, &known), -ENOENT);
+	ck_assert_int_eq(term_store_get(s, 1, &k), -ENOENT);
 	ck_assert_int_eq(term_store_put(s, 1, (struct term){7, 2}, ROLE_ACTIVE), 0);
 	ck_assert_int_eq(term_store_put(s, 300, (struct term){UINT64_MAX, 1}, ROLE_STANDBY), 0);
 	term_store_free(s);
@@ -66,6 +62,52 @@ START_TEST(test_restart)
 	/* The highest stays the highest. */
 	ck_assert_int_eq(term_store_put(s, 1, (struct term){5, 9}, ROLE_STANDBY), 0);
 	expect(s, 1, 7, ROLE_STANDBY, true);
+	term_store_free(s);
+}
+END_TEST
+
+static bool held(const struct term_store *s, uint32_t group)
+{
+	struct term_kept k;
+
+	ck_assert_int_eq(term_store_get(s, group, &k), 0);
+	return k.held;
+}
+
+/* Who held an address is kept while that one is active, and no longer. */
+START_TEST(test_holding)
+{
+	struct term_store *s = open_store();
+
+	ck_assert_int_eq(term_store_put(s, 1, (struct term){7, 2}, ROLE_ACTIVE), 0);
+	ck_assert_int_eq(term_store_put(s, 2, (struct term){7, 2}, ROLE_STANDBY), 0);
+	ck_assert_int_eq(term_store_hold(s, 1), 0);
+	ck_assert_int_eq(term_store_hold(s, 2), 0);
+	ck_assert_int_eq(term_store_hold(s, 3), 0);
+	term_store_free(s);
+	s = open_store();
+	ck_assert(held(s, 1) && !held(s, 2));
+	ck_assert_int_eq(term_store_put(s, 1, (struct term){8, 2}, ROLE_ACTIVE), 0);
+	ck_assert(held(s, 1));
+	ck_assert_int_eq(term_store_put(s, 1, (struct term){9, 3}, ROLE_STANDBY), 0);
+	ck_assert(!held(s, 1));
+	ck_assert_int_eq(term_store_put(s, 1, (struct term){10, 2}, ROLE_ACTIVE), 0);
+	ck_assert(!held(s, 1));
+	term_store_free(s);
+}
+END_TEST
+
+/* What a version without that wrote is read. */
+START_TEST(test_former)
+{
+	struct term_store *s = open_store();
+
+	term_store_free(s);
+	snprintf(file, sizeof(file), "%s/role", run);
+	tmpdir_write(file, "syncd roles 1\ngroup 1 term 7 node 2 role 2\nend\n");
+	s = open_store();
+	expect(s, 1, 7, ROLE_ACTIVE, true);
+	ck_assert(!held(s, 1));
 	term_store_free(s);
 }
 END_TEST
@@ -161,6 +203,8 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_restart);
+	tcase_add_test(t, test_holding);
+	tcase_add_test(t, test_former);
 	tcase_add_test(t, test_reboot);
 	tcase_add_loop_test(t, test_damaged, 0, 9);
 	tcase_add_test(t, test_no_space);

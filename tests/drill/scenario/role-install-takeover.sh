@@ -9,7 +9,7 @@ flows parked4 synced tcp park cl "${FRONT4[web]}" 80 20000 rate=5000 from=203.0.
 steady lb-a lb-b
 tracked=$(in_box lb-b conntrack -C)
 [ "$tracked" -lt 100 ] || problem "lb-b's kernel tracked $tracked flows before the takeover"
-# What comes between the address and the word of it finds no guard, and UDP has no second try.
+# What comes between the address and the guard may meet another server, and UDP has no second try.
 say 5 demand udp_moved=20
 fault
 power_off lb-a
