@@ -81,7 +81,18 @@ node_status() {
 }
 
 node_equal() { [ "$(node_status "$1" "$2" equal)" = true ]; }
-node_installed() { [ "$(node_status "$1" "$2" installed)" -ge "$(node_status "$3" "$2" flows)" ]; }
+# node_has NODE GROUP flows|installed ACTIVE: as many as the active one has flows.
+node_has() { [ "$(node_status "$1" "$2" "$3")" -ge "$(node_status "$4" "$2" flows)" ]; }
+
+# knows_flows NODE: its tables hold as many flows as stay.
+knows_flows() {
+  local group n sum=0
+  for group in "${SITE_GROUPS[@]}"; do
+    n=$(node_status "$1" "$group" flows)
+    sum=$((sum + ${n:-0}))
+  done
+  [ "$sum" -ge "$FLOWS_STAYING" ]
+}
 
 # group_active GROUP NODE
 group_active() { [ "$(node_status "$2" "$1" role)" = active ]; }
@@ -89,17 +100,20 @@ group_active() { [ "$(node_status "$2" "$1" role)" = active ]; }
 guard_was_up() { grep -q 'the guard is up' "$WORK/$1/syncd.log"; }
 lacks_guard() { ! in_box "$1" nft list tables | grep -q syncd_guard; }
 
-# sync_steady ACTIVE STANDBY...: in every group of which ACTIVE is active.
+# sync_steady ACTIVE STANDBY...: ACTIVE knows all flows, and the standbys have what it has in every group
+# of which it is active.
 sync_steady() {
   local active=$1 standby group
   shift
+  until_true 30 "$active to know $FLOWS_STAYING flows" knows_flows "$active"
   for group in "${SITE_GROUPS[@]}"; do
     group_active "$group" "$active" || continue
     for standby; do
+      until_true 30 "$standby to have the flows of $group" node_has "$standby" "$group" flows "$active"
       until_true 30 "$standby to be equal to $active in $group" node_equal "$standby" "$group"
       [[ $SYNC_GROUP != *takeover* ]] || continue
       until_true 30 "$standby to have all flows in its kernel" \
-        node_installed "$standby" "$group" "$active"
+        node_has "$standby" "$group" installed "$active"
     done
   done
 }

@@ -4,6 +4,7 @@
 FLOWS_SCALE=${FLOWS_SCALE:-100} # percent of the usual number of paced flows
 FLOWS_PACE_MS=1000               # an exchange of each paced flow that often
 CONTROL_KIB_S=2048               # of the bulk flow that is only routed
+FLOWS_STAYING=0                  # that need sync and live, as of the last settling
 HANG_MS=                         # a flow that makes no progress for so long is lost; empty: 10 s
 DRIVE_IN=
 DRIVE_OUT=
@@ -109,10 +110,14 @@ flows_bulk() {
   flows "$1down6" synced tcp down cl "${FRONT6[$2]}" 80 1 kib_s=2048
 }
 
-# Waits until every living flow has shown life.
+# Waits until every living flow has shown life. FLOWS_STAYING: those that a table which knows all has.
 settle() {
   say 300 settle "${1:-30}000"
-  [ "$STATUS" = ok ] || problem "$ANSWER flows made no exchange within ${1:-30} s"
+  if [ "$STATUS" = ok ]; then
+    FLOWS_STAYING=$ANSWER
+  else
+    problem "$ANSWER flows made no exchange within ${1:-30} s"
+  fi
 }
 
 # fault [NS]: what is called next breaks something (or did so at NS). FAULT_NS is its time.

@@ -3,7 +3,8 @@
  * and answers each with a line:
  *   flows name=N class=synced|control proto=tcp|udp kind=KIND netns=PATH
  *         to=ADDR port=P count=N [from=ADDR sources=N] [pace_ms=N] [kib_s=N] [rate=N]
- *   settle MS         waits until every living flow completed an exchange begun from now on
+ *   settle MS         waits until every living flow completed an exchange begun from now on;
+ *                     answers how many stay that need sync, or "late" and how many did not
  *   fault [NS]        something breaks now, or did at NS; answers the time (CLOCK_MONOTONIC)
  *   healed [NS]       it is whole again (since NS)
  *   doom N            server N dies: what becomes of its flows is not judged
@@ -236,7 +237,7 @@ static void answer_settle(struct drive *d)
 	if (late && netns_now_ns() < fleet->settle_limit_ns)
 		return;
 	fleet->env.settle_from_ns = 0;
-	printf("%s %zu\n", late ? "late" : "ok", late);
+	printf("%s %zu\n", late ? "late" : "ok", late ? late : fleet_staying(fleet));
 }
 
 /* Reads commands; returns false at the end of input. */

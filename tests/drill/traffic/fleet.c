@@ -131,6 +131,19 @@ size_t fleet_unsettled(const struct fleet *fleet)
 	return n;
 }
 
+size_t fleet_staying(const struct fleet *fleet)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < fleet->n_flows; i++) {
+		const struct flow *flow = fleet->flows[i];
+
+		n += flow->state != FLOW_DEAD && !flow->group->control &&
+		     flow->group->kind != FLOW_CHURN && !fleet_is_doomed(fleet, flow);
+	}
+	return n;
+}
+
 static void enter(struct fleet *fleet, const char *netns)
 {
 	if (strcmp(fleet->entered, netns) == 0)

@@ -50,6 +50,9 @@ void fleet_settle(struct fleet *fleet, uint64_t limit_ns);
 /* How many living flows have not yet; the caller stops asking by fleet_settled(). */
 size_t fleet_unsettled(const struct fleet *fleet);
 
+/* How many living flows need sync and do not come and go: a table that knows all holds as many. */
+size_t fleet_staying(const struct fleet *fleet);
+
 /* Runs what is due and what the poller reports, for at most max_ms. Returns true when standard
  * input has something to read. */
 bool fleet_turn(struct fleet *fleet, int max_ms);

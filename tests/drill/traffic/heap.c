@@ -15,13 +15,6 @@ struct heap *heap_new(void)
 	return calloc(1, sizeof(struct heap));
 }
 
-void heap_free(struct heap *heap)
-{
-	if (heap)
-		free(heap->at);
-	free(heap);
-}
-
 static void put(struct heap *heap, size_t place, struct timer *timer)
 {
 	heap->at[place] = timer;

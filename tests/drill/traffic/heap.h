@@ -14,7 +14,6 @@ struct timer {
 struct heap;
 
 struct heap *heap_new(void);
-void heap_free(struct heap *heap);
 
 /* Puts the timer in, or moves it, to fall due at due_ns. The timer is borrowed until it is taken
  * out. Returns 0 or -ENOMEM. */
