@@ -3,12 +3,16 @@
 LDLIBS_TEST := $(shell $(PKG) --libs check 2>/dev/null)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
+# A race needs threads; most pure programs have none.
+ifeq ($(V),tsan)
+UNIT_SRC := $(patsubst %,tests/unit/test_%.c,ctl ready replay report)
+endif
 NET_SRC  := $(wildcard tests/net/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
 NET_BIN  := $(patsubst tests/net/%.c,$(B)/tests/%,$(NET_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(FUZZ_SRC))
-REPLAY_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/replay_%,$(FUZZ_SRC))
+REPLAY_BIN := $(if $(filter-out tsan,$(V)),$(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/replay_%,$(FUZZ_SRC)))
 TEST_LIB := $(B)/libtest.a
 
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC) kpatch/tests/client.c)
