@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "syncd/box/rivals.h"
@@ -281,6 +282,45 @@ static void look_at_rivals(struct doctor *d)
 		find(d, "rivals", LEVEL_OK, "nobody else syncs connections here");
 }
 
+static void look_at_port(struct doctor *d, const struct config_link *l, bool running)
+{
+	const bool v6 = l->family == CONFIG_IPV6;
+	const char *family = v6 ? "IPv6" : "IPv4";
+	bool tracked = false;
+	int err = ct_probe_udp(v6 ? AF_INET6 : AF_INET, (uint16_t)l->port, &tracked);
+
+	if (err)
+		find(d, "links", LEVEL_NOTE,
+		     "whether UDP port %u is tracked cannot be told (%s): Linux 5.8 and rights",
+		     l->port, strerror(-err));
+	else if (tracked)
+		find(d, "links", LEVEL_WARN,
+		     "what goes to UDP port %u (%s) is tracked: when the connection table is full "
+		     "the nodes do not hear each other: load sync-link.nft (old entries are seen "
+		     "for 30 s more)",
+		     l->port, family);
+	else if (running)
+		find(d, "links", LEVEL_OK, "what goes to UDP port %u (%s) is not tracked", l->port,
+		     family);
+}
+
+/*
+ * A full connection table drops what has no entry, the stream between the nodes too. While a daemon
+ * sends there are entries if its datagrams are tracked at all; by which link they go is not told.
+ */
+static void look_at_links(struct doctor *d, const struct config *config, bool running)
+{
+	for (size_t i = 0; config && i < config->links; i++) {
+		const struct config_link *l = &config->link[i];
+		size_t k = 0;
+
+		while (config->link[k].family != l->family || config->link[k].port != l->port)
+			k++;
+		if (k == i)
+			look_at_port(d, l, running);
+	}
+}
+
 /* Whether the nodes are alike: what differs would cost its connections at a takeover. */
 static void look_at_peers(struct doctor *d, const json_t *status)
 {
@@ -331,7 +371,7 @@ static void print_json(const struct doctor *d, const char *kernel, FILE *to)
 	json_decref(all);
 }
 
-int doctor_run(bool json, const json_t *status, FILE *to)
+int doctor_run(bool json, const struct config *config, const json_t *status, FILE *to)
 {
 	struct doctor d = {
 		.findings = json_array(), .sysctl = json_object(), .backends = json_array()};
@@ -342,6 +382,7 @@ int doctor_run(bool json, const json_t *status, FILE *to)
 	look_at_conntrack(&d);
 	look_at_ipvs(&d);
 	look_at_rivals(&d);
+	look_at_links(&d, config, status != NULL);
 	look_at_peers(&d, status);
 	if (json)
 		print_json(&d, kernel.release, to);

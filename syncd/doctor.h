@@ -10,10 +10,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "syncd/base/config.h"
+
 /*
- * Prints what it found. status: what a running daemon answers to `status`, borrowed; NULL: none
- * does. Returns the exit code: 0 nothing is in the way, 1 something is.
+ * Prints what it found. config: the daemon's, NULL: not known; status: what a running daemon
+ * answers to `status`, NULL: none does; both borrowed. Returns the exit code: 0 nothing is in the
+ * way, 1 something is.
  */
-int doctor_run(bool json, const json_t *status, FILE *to);
+int doctor_run(bool json, const struct config *config, const json_t *status, FILE *to);
 
 #endif

@@ -126,23 +126,34 @@ static int generate_key(const struct options *o)
 	return 0;
 }
 
+/* Reads the daemon's configuration. Returns 0, or the exit code after saying why. */
+static int load_config(const struct options *o, struct config **out)
+{
+	char err[CONFIG_ERROR_MAX];
+
+	if (config_load(o->config, out, err) == 0)
+		return 0;
+	(void)fprintf(stderr, "syncctl: %s\n", err);
+	return EXIT_USAGE;
+}
+
+/* c: the configuration, or NULL where the socket itself is named. */
+static void socket_path(const struct options *o, const struct config *c, char *path, size_t len)
+{
+	(void)snprintf(path, len, "%s%s", c != NULL ? c->top.runtime_dir : o->socket,
+		       c != NULL ? "/ctl" : "");
+}
+
 /* Returns 0 with the socket's path, or the exit code. */
 static int find_socket(const struct options *o, char *path, size_t len)
 {
-	char err[CONFIG_ERROR_MAX];
 	struct config *c = NULL;
+	int rc = o->socket != NULL ? 0 : load_config(o, &c);
 
-	if (o->socket != NULL) {
-		(void)snprintf(path, len, "%s", o->socket);
-		return 0;
-	}
-	if (config_load(o->config, &c, err) < 0) {
-		(void)fprintf(stderr, "syncctl: %s\n", err);
-		return EXIT_USAGE;
-	}
-	(void)snprintf(path, len, "%s/ctl", c->top.runtime_dir);
+	if (rc == 0)
+		socket_path(o, c, path, len);
 	config_free(c);
-	return 0;
+	return rc;
 }
 
 static bool is_role(const char *name)
@@ -293,17 +304,24 @@ static int run(const struct command *c, const struct options *o)
 	return fflush(stdout) == 0 ? rc : 1;
 }
 
-/* What is here, and what the daemon says of its peers where one runs. */
+/* What is here, and what the daemon says of its peers where one runs. Without a configuration, or
+ * with a wrong one, what can be told all the same. */
 static int diagnose(const struct options *o)
 {
 	json_t *request = json_pack("{ss}", "command", "status"), *status = NULL;
+	struct config *config = NULL;
 	char path[CONFIG_PATH_MAX + 8];
 	int rc;
 
-	if ((o->socket != NULL || (o->config != NULL && access(o->config, R_OK) == 0)) &&
-	    find_socket(o, path, sizeof(path)) == 0 && ask(path, request, &status) < 0)
-		status = NULL;
-	rc = doctor_run(o->json, status, stdout);
+	if (o->socket == NULL && access(o->config, R_OK) == 0)
+		(void)load_config(o, &config);
+	if (o->socket != NULL || config != NULL) {
+		socket_path(o, config, path, sizeof(path));
+		if (ask(path, request, &status) < 0)
+			status = NULL;
+	}
+	rc = doctor_run(o->json, config, status, stdout);
+	config_free(config);
 	json_decref(request);
 	json_decref(status);
 	return rc;

@@ -39,7 +39,7 @@ static int ask(const struct request *r, ct_answer_fn *fn, void *ctx)
 	int err = ct_socket_open(&s, NETLINK_NETFILTER);
 
 	if (err == 0)
-		err = ct_socket_ask(&s, r, sizeof(*r), ASK_TIMEOUT_MS, fn, ctx);
+		err = ct_socket_ask(&s, r, r->nlh.nlmsg_len, ASK_TIMEOUT_MS, fn, ctx);
 	ct_socket_close(&s);
 	return err;
 }
@@ -90,20 +90,9 @@ int ct_probe_run(struct ct_probe *out)
 	if (err)
 		return err;
 	ensure_events(out);
-	out->acct = ct_sysctl_read("nf_conntrack_acct") == 1;
-	out->tcp_loose = ct_sysctl_read("nf_conntrack_tcp_loose") == 1;
 	out->sctp = ct_sysctl_read("nf_conntrack_sctp_timeout_established") > 0;
 	out->dccp = ct_sysctl_read("nf_conntrack_dccp_timeout_open") > 0;
 	return 0;
-}
-
-bool ct_probe_tracks(const struct ct_probe *p, uint8_t l4proto)
-{
-	if (l4proto == IPPROTO_SCTP)
-		return p->sctp;
-	if (l4proto == IPPROTO_DCCP)
-		return p->dccp;
-	return true;
 }
 
 struct families {
@@ -172,5 +161,53 @@ int ct_probe_table(uint64_t *count, uint64_t *max)
 		return (int)(n < 0 ? n : limit);
 	*count = (uint64_t)n;
 	*max = (uint64_t)limit;
+	return 0;
+}
+
+static int on_entry(void *ctx, const struct nlmsghdr *nlh)
+{
+	bool *tracked = ctx;
+
+	*tracked |= nlh->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW);
+	return 0;
+}
+
+/* Bits of CTA_FILTER_ORIG_FLAGS; nf_internals.h of the kernel has them, no header of its UAPI. */
+enum { FILTER_PROTO_NUM = 1 << 3, FILTER_PROTO_DST_PORT = 1 << 5 };
+
+static void put_udp_filter(struct ct_writer *w, uint16_t port)
+{
+	uint8_t *tuple = ct_nest_begin(w, CTA_TUPLE_ORIG);
+	uint8_t *proto = ct_nest_begin(w, CTA_TUPLE_PROTO);
+	const uint32_t flags = FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT; /* in host order */
+	uint8_t *filter;
+
+	ct_put_u8(w, CTA_PROTO_NUM, IPPROTO_UDP);
+	ct_put_be16(w, CTA_PROTO_DST_PORT, port);
+	ct_nest_end(w, proto);
+	ct_nest_end(w, tuple);
+	filter = ct_nest_begin(w, CTA_FILTER);
+	ct_put(w, CTA_FILTER_ORIG_FLAGS, &flags, sizeof(flags));
+	ct_nest_end(w, filter);
+}
+
+int ct_probe_udp(int family, uint16_t port, bool *tracked)
+{
+	struct {
+		struct request head;
+		uint8_t attrs[64];
+	} ask_for = {.head = request_of(NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, NLM_F_DUMP)};
+	struct ct_writer w = {ask_for.attrs};
+	bool found = false;
+	int err;
+
+	put_udp_filter(&w, port);
+	ask_for.head.gen.nfgen_family = (uint8_t)family;
+	ask_for.head.nlh.nlmsg_len = (uint32_t)(w.at - (uint8_t *)&ask_for);
+	err = ask(&ask_for.head, on_entry, &found);
+	/* A table that is resized meanwhile: what was found is there all the same. */
+	if (err && !(err == -EINTR && found))
+		return err;
+	*tracked = found;
 	return 0;
 }

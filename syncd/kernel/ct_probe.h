@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What this kernel and namespace can do for conntrack's synchronisation, and what stands in its
- * way, in words for an operator. Asked at the start; ct_probe_nat and ct_probe_table also later.
+ * way, in words for an operator. Asked at the start; ct_probe_nat also later, and the rest by
+ * `syncctl doctor`.
  */
 #ifndef SYNCD_KERNEL_CT_PROBE_H
 #define SYNCD_KERNEL_CT_PROBE_H
@@ -15,10 +16,8 @@ enum { CT_PROBE_TEXT_MAX = 256 };
 struct ct_probe {
 	/* nf_conntrack_events before it was made 1, or -errno where the kernel has none. */
 	long events_before;
-	int events_err;	 /* 0: it is 1 now; -errno: it could not be set */
-	bool acct;	 /* nf_conntrack_acct is on: costs memory and time, not needed */
-	bool tcp_loose;	 /* nf_conntrack_tcp_loose is on: broken sync can go unnoticed */
-	bool sctp, dccp; /* tracked by this kernel */
+	int events_err;		     /* 0: it is 1 now; -errno: it could not be set */
+	bool sctp, dccp;	     /* tracked by this kernel */
 	char why[CT_PROBE_TEXT_MAX]; /* of a failed ct_probe_run */
 };
 
@@ -30,9 +29,6 @@ struct ct_probe {
  */
 int ct_probe_run(struct ct_probe *out);
 
-/* True where the kernel follows the states of that protocol (IPPROTO_*). */
-bool ct_probe_tracks(const struct ct_probe *p, uint8_t l4proto);
-
 /*
  * Whether this namespace translates addresses of IPv4 and IPv6 at all: an nft chain of type nat or
  * the nat table of iptables makes it so. Without, an installed flow's packets pass untranslated.
@@ -42,5 +38,12 @@ int ct_probe_nat(bool *ipv4, bool *ipv6);
 
 /* Entries in the table (of this namespace) and how many there may be. Returns 0 or -errno. */
 int ct_probe_table(uint64_t *count, uint64_t *max);
+
+/*
+ * Whether there are entries of UDP to this port (host byte order) in the table: what is sent there
+ * is tracked, or was until some seconds ago. family: AF_INET or AF_INET6. The kernel chooses them
+ * (CTA_FILTER, Linux 5.8); walks the whole table. Returns 0 or -errno.
+ */
+int ct_probe_udp(int family, uint16_t port, bool *tracked);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What `syncctl doctor` says, as JSON: where IPVS is missing, where rights are, where events are
- * off, where a peer is configured otherwise; and, in a guest (tests/lib/guest.h) where this kernel
- * has no IPVS, which back end it would choose, what a foreign sync daemon changes, and a service
- * that only one node has.
+ * off, where a peer is configured otherwise, where the stream is tracked; and, in a guest
+ * (tests/lib/guest.h) where this kernel has no IPVS, which back end it would choose, what a foreign
+ * sync daemon changes, and a service that only one node has.
  */
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,44 @@ START_TEST(test_peers)
 }
 END_TEST
 
+struct tracking {
+	size_t node;
+	const char *level, *text;
+};
+
+static bool links_say(void *ctx)
+{
+	const struct tracking *t = ctx;
+	struct answer a = ask_node(t->node);
+	bool so = found(&a, "links", t->level, t->text);
+
+	json_decref(a.json);
+	return so;
+}
+
+/* The sample's rules leave the stream untracked, both ways; where they are missing it says so. */
+START_TEST(test_tracked)
+{
+	struct tracking tracked = {0, "warn", "port 8849 (IPv4) is tracked"},
+			not_tracked = {1, "ok", "port 8849 (IPv4) is not tracked"};
+	struct answer a;
+
+	pair_open(&p, 2);
+	pair_enter(&p, 1);
+	ck_assert_int_eq(netns_sh("sed 's/eth2/s0/' dist/nftables/sync-link.nft | nft -f -"), 0);
+	pair_leave(&p);
+	start_both();
+	ck_assert(netns_wait_for(links_say, &tracked, PEER_MS));
+	ck_assert(netns_wait_for(links_say, &not_tracked, PEER_MS));
+	/* A daemon that does not run proves nothing. */
+	(void)pair_stop(&p, 1, SIGTERM);
+	a = ask_node(1);
+	ck_assert(!found(&a, "links", "ok", ""));
+	ck_assert(!found(&a, "links", "warn", ""));
+	pair_close(&p);
+}
+END_TEST
+
 /* ---- a kernel with IPVS, unpatched ------------------------------------------------------------
  */
 
@@ -293,6 +332,7 @@ static int run_anywhere(void)
 	tcase_add_test(t, test_no_rights);
 	tcase_add_test(t, test_events_off);
 	tcase_add_test(t, test_peers);
+	tcase_add_test(t, test_tracked);
 	return suite_run(s);
 }
 
