@@ -31,6 +31,8 @@ struct daemon_link {
 	struct daemon *d;
 	struct link *link;
 	bool was_up;
+	uint64_t errors_told, refused_told;
+	struct log_limit limit_errors, limit_refused;
 	ev_io io;
 };
 
@@ -54,7 +56,6 @@ struct daemon_edge {
 	struct source *source;
 	struct sink *sink;
 	ev_io source_io, sink_io;
-	ev_timer source_poll; /* instead of source_io while the source is busy */
 };
 
 struct daemon_journal;

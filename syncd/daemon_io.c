@@ -15,6 +15,7 @@ enum {
 
 /* Five hellos missed on a link while another brings them. */
 #define LINK_SILENT_US (5 * HELLO_INTERVAL_US)
+#define SAY_LOSSES_US  (60 * S_US)
 
 static uint64_t clock_us(clockid_t id)
 {
@@ -168,25 +169,15 @@ static void on_link(struct ev_loop *loop, ev_io *w, int revents)
 		log_warning("link %s: receive: %s", link_name(l->link), strerror(-n));
 }
 
-static const struct config_link *link_by_name(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->links; i++)
-		if (strcmp(c->link[i].name, name) == 0)
-			return &c->link[i];
-	return NULL;
-}
-
+/* Those named in sync { links }, which config_check has put first; without it all. */
 int daemon_open_links(struct daemon *d)
 {
-	const struct config_names *order = &d->cfg->sync.links;
-	size_t n = order->n ? order->n : d->cfg->links;
+	size_t n = d->cfg->sync.links.n ? d->cfg->sync.links.n : d->cfg->links;
 	char err[LINK_ERROR_MAX];
 
 	for (size_t i = 0; i < n && i < LINKS_MAX; i++) {
 		struct daemon_link *l = &d->link[d->links];
-		int rc = link_open(order->n ? link_by_name(d->cfg, order->item[i])
-					    : &d->cfg->link[i],
-				   &l->link, err);
+		int rc = link_open(&d->cfg->link[i], &l->link, err);
 
 		if (rc) {
 			log_error("%s", err);
@@ -233,6 +224,30 @@ static void choose_data_link(struct daemon *d)
 	d->data_link = link;
 }
 
+/* What a link loses by itself, which nothing else would tell. What a full buffer loses is sent
+ * again.
+ */
+static void say_losses(struct daemon_link *l, uint64_t now_us)
+{
+	const struct link_stats *s = link_stats(l->link);
+	const uint64_t errors = s->send_errors - l->errors_told,
+		       refused = s->ttl_refused - l->refused_told;
+
+	if (!l->was_up || s->last_error == EAGAIN || s->last_error == ENOBUFS)
+		l->errors_told = s->send_errors;
+	else if (errors && log_allow(&l->limit_errors, now_us, SAY_LOSSES_US, NULL)) {
+		log_warning("link %s: %llu datagrams could not be sent: %s", link_name(l->link),
+			    (unsigned long long)errors, strerror(s->last_error));
+		l->errors_told = s->send_errors;
+	}
+	if (refused && log_allow(&l->limit_refused, now_us, SAY_LOSSES_US, NULL)) {
+		log_warning("link %s: %llu datagrams had passed a router and were refused: "
+			    "ttl_check = false takes them",
+			    link_name(l->link), (unsigned long long)refused);
+		l->refused_told = s->ttl_refused;
+	}
+}
+
 void daemon_watch_links(struct daemon *d)
 {
 	for (size_t i = 0; i < d->links; i++) {
@@ -242,6 +257,7 @@ void daemon_watch_links(struct daemon *d)
 		if (up != l->was_up)
 			log_notice("link %s is %s", link_name(l->link), up ? "up" : "down");
 		l->was_up = up;
+		say_losses(l, daemon_now().mono_us);
 	}
 	if (d->cfg->sync.mode == CONFIG_FAILOVER)
 		choose_data_link(d);

@@ -68,7 +68,7 @@ static enum ct_from from_udp(enum config_udp_from f)
 }
 
 static void ct_fill(const struct config_conntrack *c, struct ct_config *out,
-		    struct ct_prefix *ignore, uint16_t *zones)
+		    struct ct_prefix *ignore)
 {
 	static const uint8_t number[CONFIG_PROTOS] = {
 		[CONFIG_TCP] = IPPROTO_TCP,   [CONFIG_UDP] = IPPROTO_UDP,
@@ -76,7 +76,6 @@ static void ct_fill(const struct config_conntrack *c, struct ct_config *out,
 		[CONFIG_ICMP] = IPPROTO_ICMP, [CONFIG_ICMPV6] = IPPROTO_ICMPV6,
 	};
 
-	(void)zones;
 	ct_config_init(out);
 	memset(out->protocols, 0, sizeof(out->protocols));
 	for (unsigned p = 0; p < CONFIG_PROTOS; p++)
@@ -182,7 +181,7 @@ static int open_conntrack(struct daemon *d)
 	struct ct_config c;
 	int err;
 
-	ct_fill(&d->cfg->conntrack, &c, ignore, NULL);
+	ct_fill(&d->cfg->conntrack, &c, ignore);
 	err = probe_conntrack(&c);
 	if (err)
 		return err;

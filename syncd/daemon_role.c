@@ -208,9 +208,9 @@ static void open_holder(struct daemon *d)
 static void on_vrrp(void *ctx, const struct vrrp_event *ev)
 {
 	static const enum node_role role[] = {
-		[VRRP_MASTER] = ROLE_ACTIVE,   [VRRP_BACKUP] = ROLE_STANDBY,
-		[VRRP_FAULT] = ROLE_STANDBY,   [VRRP_STOP] = ROLE_STANDBY,
-		[VRRP_DELETED] = ROLE_STANDBY,
+		[VRRP_MASTER] = ROLE_ACTIVE, [VRRP_BACKUP] = ROLE_STANDBY,
+		[VRRP_FAULT] = ROLE_STANDBY, [VRRP_STOP] = ROLE_STANDBY,
+		[VRRP_DELETED] = ROLE_IDLE, /* it takes nothing over any more */
 	};
 	struct daemon *d = ctx;
 	const struct config_group *g = config_find_instance(d->cfg, ev->name);
@@ -318,7 +318,7 @@ int daemon_open_roles(struct daemon *d)
 	if (err) {
 		log_error("terms: %s or %s: %s", top->state_dir, top->runtime_dir,
 			  err == -EBADMSG ? "damaged: a term must not be guessed; see "
-					    "docs/operations.md"
+					    "syncd(8), FILES"
 					  : strerror(-err));
 		return err == -EACCES || err == -EPERM ? EXIT_RIGHTS : EXIT_RUNTIME;
 	}

@@ -17,8 +17,7 @@ static size_t peer_drift(void *ctx, const struct peer *p, char *text, size_t len
 static struct status_box box_of(struct daemon *d)
 {
 	const struct daemon_edge *edge = d->edge;
-
-	return (struct status_box){
+	struct status_box box = {
 		.node = d->cfg->node.name,
 		.node_id = (uint16_t)d->cfg->node.id,
 		.session = d->session,
@@ -30,7 +29,17 @@ static struct status_box box_of(struct daemon *d)
 		.peer_drift = peer_drift,
 		.ctx = d,
 		.ipvs = edge[FLOW_IPVS].source != NULL ? edge[FLOW_IPVS].source->ops->name : NULL,
+		.links = d->links,
 	};
+
+	for (size_t i = 0; i < d->links; i++)
+		box.link[i] = (struct status_link){
+			.name = link_name(d->link[i].link),
+			.up = d->link[i].was_up,
+			.data = d->cfg->sync.mode == CONFIG_DUPLICATE || i == d->data_link,
+			.stats = link_stats(d->link[i].link),
+		};
+	return box;
 }
 
 int daemon_on_status(void *ctx, const json_t *request, json_t *response)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Engine to OpenMetrics. Called by daemon_ctl.c and the HTTP listener. */
+/* Engine to OpenMetrics. Called by daemon_status.c for the control socket and the listener. */
 #include "syncd/metrics.h"
 
 #include <inttypes.h>
@@ -123,6 +123,38 @@ static void print_peers(struct engine *e, struct engine_now now, FILE *to)
 			      (double)p->rtt_us / 1e6);
 }
 
+static void print_links(const struct status_box *box, FILE *to)
+{
+	static const struct {
+		const char *name, *help;
+		size_t offset;
+	} counters[] = {
+		{"link_sent", "Datagrams sent by a link", offsetof(struct link_stats, sent)},
+		{"link_sent_bytes", "Their bytes", offsetof(struct link_stats, sent_bytes)},
+		{"link_send_errors", "Datagrams that could not be sent",
+		 offsetof(struct link_stats, send_errors)},
+		{"link_received", "Datagrams received by a link",
+		 offsetof(struct link_stats, received)},
+		{"link_received_bytes", "Their bytes", offsetof(struct link_stats, received_bytes)},
+		{"link_ttl_refused", "Datagrams refused because they had passed a router",
+		 offsetof(struct link_stats, ttl_refused)},
+	};
+
+	print_head("link_up", "gauge", "1 where a link has a carrier", to);
+	for (size_t i = 0; i < box->links; i++)
+		(void)fprintf(to, "syncd_link_up{link=\"%s\"} %d\n", box->link[i].name,
+			      box->link[i].up);
+	for (size_t c = 0; c < sizeof(counters) / sizeof(counters[0]); c++) {
+		print_head(counters[c].name, "counter", counters[c].help, to);
+		for (size_t i = 0; i < box->links; i++)
+			(void)fprintf(
+				to, "syncd_%s_total{link=\"%s\"} %" PRIu64 "\n", counters[c].name,
+				box->link[i].name,
+				*(const uint64_t *)(const void *)((const char *)box->link[i].stats +
+								  counters[c].offset));
+	}
+}
+
 static void print_counter(void *ctx, const char *name, const char *help, uint64_t value)
 {
 	print_head(name, "counter", help, ctx);
@@ -140,6 +172,7 @@ void metrics_print(struct engine *e, const struct status_box *box, struct engine
 	print_gauges(e, to);
 	print_states(e, to);
 	print_peers(e, now, to);
+	print_links(box, to);
 	counters_each(e, print_counter, to);
 	(void)fputs("# EOF\n", to);
 }

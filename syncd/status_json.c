@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Engine to JSON. Called by daemon_ctl.c. 64-bit numbers that are names (sessions, digests) are
- * hexadecimal strings, since JSON readers keep only 53 bits of a number.
+ * Engine to JSON. Called by daemon_status.c and daemon_verify.c. 64-bit numbers that are names
+ * (sessions, digests) are hexadecimal strings, since JSON readers keep only 53 bits of a number.
  */
 #include "syncd/status_json.h"
 
@@ -128,6 +128,22 @@ static json_t *peer_json(const struct peer *p, const struct status_box *box, str
 	return o;
 }
 
+static json_t *link_json(const struct status_link *l)
+{
+	json_t *o = json_object();
+
+	set_text(o, "name", l->name);
+	set_flag(o, "up", l->up);
+	set_flag(o, "data", l->data);
+	set_number(o, "sent", l->stats->sent);
+	set_number(o, "sent_bytes", l->stats->sent_bytes);
+	set_number(o, "send_errors", l->stats->send_errors);
+	set_number(o, "received", l->stats->received);
+	set_number(o, "received_bytes", l->stats->received_bytes);
+	set_number(o, "ttl_refused", l->stats->ttl_refused);
+	return o;
+}
+
 json_t *status_peers_json(struct engine *e, const struct status_box *box, struct engine_now now)
 {
 	struct peers *peers = engine_peers(e);
@@ -156,6 +172,7 @@ json_t *status_counters_json(const struct engine *e)
 json_t *status_json(struct engine *e, const struct status_box *box, struct engine_now now)
 {
 	json_t *o = json_object(), *groups = json_array(), *kernel = json_object();
+	json_t *links = json_array();
 	struct engine_group_status st;
 
 	set_text(o, "node", box->node);
@@ -168,6 +185,9 @@ json_t *status_json(struct engine *e, const struct status_box *box, struct engin
 		(void)json_array_append_new(groups, status_group_json(&st));
 	(void)json_object_set_new(o, "groups", groups);
 	(void)json_object_set_new(o, "peers", status_peers_json(e, box, now));
+	for (size_t i = 0; i < box->links; i++)
+		(void)json_array_append_new(links, link_json(&box->link[i]));
+	(void)json_object_set_new(o, "links", links);
 	set_text(kernel, "conntrack", box->conntrack);
 	set_text(kernel, "ipvs", box->ipvs);
 	(void)json_object_set_new(o, "kernel", kernel);

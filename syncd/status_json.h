@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state of a daemon as JSON. Members may be added, never renamed or taken away: scripts and
- * monitoring depend on them. syncctl(8) lists them.
+ * monitoring depend on them. syncctl(8) lists all of them; tests/net/test_daemon.c holds that.
  */
 #ifndef SYNCD_STATUS_JSON_H
 #define SYNCD_STATUS_JSON_H
@@ -9,13 +9,23 @@
 #include <jansson.h>
 
 #include "syncd/engine.h"
+#include "syncd/net/link.h"
+
+struct status_link {
+	const char *name;
+	bool up;   /* it has a carrier */
+	bool data; /* data goes by it, not only control */
+	const struct link_stats *stats;
+};
 
 /* What the engine does not know of its box. Borrowed. */
 struct status_box {
 	const char *node;
 	uint16_t node_id;
 	uint64_t session;
-	uint64_t started_us;	      /* monotonic */
+	uint64_t started_us; /* monotonic */
+	struct status_link link[LINKS_MAX];
+	size_t links;
 	const char *conntrack, *ipvs; /* names of the back ends; NULL: none */
 	/* The link on which a node was last heard; NULL: not known. The function may be NULL. */
 	const char *(*peer_link)(void *ctx, uint16_t node);

@@ -313,7 +313,7 @@ static int diagnose(const struct options *o)
 	char path[CONFIG_PATH_MAX + 8];
 	int rc;
 
-	if (o->socket == NULL && access(o->config, R_OK) == 0)
+	if (o->socket == NULL && o->config != NULL && access(o->config, R_OK) == 0)
 		(void)load_config(o, &config);
 	if (o->socket != NULL || config != NULL) {
 		socket_path(o, config, path, sizeof(path));

@@ -93,6 +93,27 @@ static void print_group(const json_t *response, const json_t *g, FILE *to)
 	print_reasons(g, "    not ready: ", to);
 }
 
+/* On one line, with what each loses by itself. */
+static void print_links(const json_t *response, FILE *to)
+{
+	const json_t *l;
+	size_t i;
+
+	(void)fputs("links:", to);
+	json_array_foreach(json_object_get(response, "links"), i, l)
+	{
+		(void)fprintf(to, "%s %s %s", i > 0 ? "," : "", text(l, "name"),
+			      json_is_true(json_object_get(l, "up")) ? "up" : "down");
+		if (number(l, "send_errors") > 0)
+			(void)fprintf(to, " (%" JSON_INTEGER_FORMAT " not sent)",
+				      number(l, "send_errors"));
+		if (number(l, "ttl_refused") > 0)
+			(void)fprintf(to, " (%" JSON_INTEGER_FORMAT " refused for their TTL)",
+				      number(l, "ttl_refused"));
+	}
+	(void)fputc('\n', to);
+}
+
 void ctl_text_status(const json_t *response, FILE *to)
 {
 	const json_t *groups = json_object_get(response, "groups"), *g;
@@ -104,8 +125,10 @@ void ctl_text_status(const json_t *response, FILE *to)
 		      text(response, "node"), number(response, "node_id"),
 		      text(response, "session"), text(response, "version"),
 		      duration(number(response, "uptime_ms"), up));
-	(void)fprintf(to, "kernel: conntrack %s, ipvs %s\n\n", text(kernel, "conntrack"),
+	(void)fprintf(to, "kernel: conntrack %s, ipvs %s\n", text(kernel, "conntrack"),
 		      text(kernel, "ipvs"));
+	print_links(response, to);
+	(void)fputc('\n', to);
 	(void)fprintf(to, "%-12s %-8s %-10s %5s %-10s %9s %9s %8s %11s %6s %s\n", "GROUP", "ROLE",
 		      "STATE", "TERM", "ACTIVE", "FLOWS", "INSTALLED", "EQUAL", "LAG", "LOSE",
 		      "READY");

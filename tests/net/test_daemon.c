@@ -258,6 +258,34 @@ END_TEST
 
 /* ---- a pair that runs ---- */
 
+/* Each member of what lies in "out", a status, and each metric is in syncctl(8). */
+static void check_manual(void)
+{
+	ck_assert_int_eq(
+		netns_sh("%s/syncctl -c %s/a.conf metrics >%s/metrics", programs, dir, dir), 0);
+	ck_assert_int_eq(
+		netns_sh("python3 -c 'import json,re\n"
+			 "man = set()\n"
+			 "for l in open(\"docs/man/syncctl.8\"):\n"
+			 "    if l.startswith((\".Li\", \".It Li\")):\n"
+			 "        man |= set(re.findall(\"[a-z0-9_]+\", l))\n"
+			 "def look(o):\n"
+			 "    for k in o:\n"
+			 "        assert not isinstance(o, dict) or k in man, k\n"
+			 "        v = o[k] if isinstance(o, dict) else k\n"
+			 "        if isinstance(v, (dict, list)): look(v)\n"
+			 "look(json.load(open(\"%s/out\")))\n"
+			 "n = 0\n"
+			 "for l in open(\"%s/metrics\"):\n"
+			 "    if l.startswith(\"# TYPE\"):\n"
+			 "        name = l.split()[2]; n += 1\n"
+			 "        names = {name[6:], name, name + \"_total\", name + \"_info\"}\n"
+			 "        assert names & man, name\n"
+			 "assert n > 60, n'",
+			 dir, dir),
+		0);
+}
+
 START_TEST(test_pair)
 {
 	start_and_wait(0);
@@ -273,7 +301,8 @@ START_TEST(test_pair)
 	ck_assert_int_eq(
 		netns_sh("python3 -c 'import json,sys\n"
 			 "s = json.load(open(\"%s/out\"))\n"
-			 "for k in \"node session version groups peers kernel counters\".split():\n"
+			 "for k in \"node session version groups peers links kernel "
+			 "counters\".split():\n"
 			 "    assert k in s, k\n"
 			 "for k in (\"name role state term active flows installed equal "
 			 "equal_age_ms\"\n"
@@ -286,6 +315,7 @@ START_TEST(test_pair)
 			 "assert s[\"peers\"][0][\"link\"] == \"s\" and \"code\" not in s'",
 			 dir),
 		0);
+	check_manual();
 	/* no keepalived here that would take the role away: it stays, until it is called off */
 	ck_assert_int_eq(ctl(0, "handover web lb-c"), 1);
 	ck_assert(said("err", "not a standby that is ready"));
@@ -334,12 +364,19 @@ static bool has_metric(void *text)
 	return ctl(0, "metrics") == 0 && said("out", text);
 }
 
-/* Nonsense and the datagrams of another cluster on the wire: a counter each, and nothing else. */
+static bool says_refused(void *ctx)
+{
+	(void)ctx;
+	return logged(0, "datagrams had passed a router and were refused");
+}
+
+/* Nonsense, what was routed, and the datagrams of another cluster: a counter each, and no more. */
 START_TEST(test_strangers)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(SYNC_PORT)};
 	char all_counted[] = "syncd_malformed_total 200";
-	int fd, ttl = 255;
+	char all_refused[] = "syncd_link_ttl_refused_total{link=\"s\"} 3";
+	int fd, ttl = 255, routed = 254;
 
 	make_key("other.key");
 	configure(1, "other.key", GROUPS);
@@ -358,9 +395,14 @@ START_TEST(test_strangers)
 		ck_assert_int_eq(sendto(fd, junk, 1 + i, 0, (struct sockaddr *)&to, sizeof(to)),
 				 1 + i);
 	}
+	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &routed, sizeof(routed));
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(sendto(fd, &to, 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
 	close(fd);
 	ck_assert_int_eq(netns_switch(ns[0]), 0);
 	ck_assert(netns_wait_for(has_metric, all_counted, WAIT_MS));
+	ck_assert(netns_wait_for(has_metric, all_refused, WAIT_MS));
+	ck_assert(netns_wait_for(says_refused, NULL, WAIT_MS));
 	ck_assert_int_eq(ctl(0, "-j status"), 0);
 	ck_assert(said("out", "\"peers\": []"));
 	ck_assert(!said("out", "\"bad_tag\": 0"));
