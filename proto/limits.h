@@ -55,7 +55,6 @@ enum {
 #define NAK_MAX_US	   (50 * MS_US) /* of the growing ones */
 #define NAK_LINGER_US	   (1 * MS_US)	/* the same datagram is sent again once in this time */
 #define CHECK_BUSY_US	   (250 * MS_US)
-#define CHECK_IDLE_US	   (1 * S_US)
 #define REPAIR_RETRY_US	   (200 * MS_US)
 #define REPAIR_LINGER_US   (20 * MS_US) /* the same range is answered once in this time */
 #define HANDOVER_TAIL_US   (1 * S_US)

@@ -2,6 +2,7 @@
 /* The configuration: what is read, what is refused and in which words, and printing it again. */
 #include <arpa/inet.h>
 #include <check.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,18 +285,42 @@ static const char *read_text(const char *path)
 	return text;
 }
 
-/* The manual has a paragraph for each option that there is. */
+/* The option's paragraph: up to the next one. */
+static char *paragraph_of(const char *text, const struct config_section *s,
+			  const struct config_option *o)
+{
+	char head[64], word[64];
+	const char *at = text, *end;
+
+	snprintf(head, sizeof(head), ".Sh %s\n", s->name != NULL ? s->name : "top level");
+	snprintf(word, sizeof(word), ".It Ic %s = ", o->name);
+	for (char *c = head + 4; *c != '\0'; c++)
+		*c = (char)toupper(*c);
+	at = strstr(text, head);
+	ck_assert_msg(at != NULL, "the manual lacks %s", head);
+	at = strstr(at, word);
+	ck_assert_msg(at != NULL, "the manual lacks %s%s", head, word);
+	end = strstr(at + 1, "\n.It");
+	return strndup(at, end != NULL ? (size_t)(end - at) : strlen(at));
+}
+
+/* The manual has a paragraph for each option that there is, with its bounds and default. */
 START_TEST(test_manual)
 {
 	const char *text = read_text("docs/man/syncd.conf.5");
 
 	for (const struct config_section *s = config_sections; s->option != NULL; s++)
 		for (const struct config_option *o = s->option; o->name != NULL; o++) {
-			char word[64];
+			char *paragraph = paragraph_of(text, s, o), bounds[32];
+			const char *def = strstr(paragraph, "Default");
 
-			snprintf(word, sizeof(word), ".It Ic %s = ", o->name);
-			ck_assert_msg(strstr(text, word) != NULL, "the manual lacks %s %s",
-				      s->name != NULL ? s->name : "", o->name);
+			snprintf(bounds, sizeof(bounds), "%u to %u", o->min, o->max);
+			ck_assert_msg(o->type != CONFIG_NUMBER || strstr(paragraph, bounds) != NULL,
+				      "%s: no %s", paragraph, bounds);
+			ck_assert_msg(o->type == CONFIG_SET || o->def == NULL ||
+					      (def != NULL && strstr(def, o->def) != NULL),
+				      "%s: no default %s", paragraph, o->def);
+			free(paragraph);
 		}
 }
 END_TEST
