@@ -198,12 +198,13 @@ static void raise_priority(void)
 			 strerror(errno));
 }
 
-static int drop_rights(const struct daemon *d)
+static int drop_rights(struct daemon *d)
 {
 	const struct privilege p = rights(d);
 	const char *failed;
 	int err = privilege_drop(&p, &failed);
 
+	d->runs_programs = p.exec;
 	if (err)
 		log_error("cannot give up rights: %s: %s", failed, strerror(-err));
 	return err ? EXIT_RUNTIME : 0;

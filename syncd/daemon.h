@@ -107,6 +107,7 @@ struct daemon {
 	ev_prepare turn;
 	ev_timer wake, second;
 	ev_signal sigterm, sigint, sighup;
+	bool runs_programs; /* hooks were configured at the start: the right to was kept */
 	struct log_limit limit_datagram, limit_source, limit_sink, limit_track, limit_addresses;
 	int exit_code;
 };

@@ -36,8 +36,9 @@ static bool same_groups(const struct config *a, const struct config *b)
 	return same;
 }
 
-static void name_fixed(const struct config *now, const struct config *wanted, json_t *list)
+static void name_fixed(const struct daemon *d, const struct config *wanted, json_t *list)
 {
+	const struct config *now = d->cfg;
 	const struct fixed all[] = {
 		{"node", &now->node, &wanted->node, sizeof(now->node)},
 		{"runtime_dir", now->top.runtime_dir, wanted->top.runtime_dir,
@@ -68,6 +69,8 @@ static void name_fixed(const struct config *now, const struct config *wanted, js
 	if (now->links != wanted->links ||
 	    memcmp(now->link, wanted->link, now->links * sizeof(*now->link)) != 0)
 		(void)json_array_append_new(list, json_string("link"));
+	if (!d->runs_programs && memcmp(&now->hooks, &wanted->hooks, sizeof(now->hooks)) != 0)
+		(void)json_array_append_new(list, json_string("hooks"));
 	if (!same_groups(now, wanted))
 		(void)json_array_append_new(list, json_string("group"));
 }
@@ -96,7 +99,8 @@ static void take_over(struct daemon *d, struct config *wanted)
 
 	log_set_level((enum log_level)wanted->top.log);
 	d->cfg->top.log = wanted->top.log;
-	d->cfg->hooks = wanted->hooks;
+	if (d->runs_programs)
+		d->cfg->hooks = wanted->hooks;
 	d->cfg->sync.key = wanted->sync.key;
 	d->cfg->key = wanted->key;
 	d->cfg->keys = wanted->keys;
@@ -130,7 +134,7 @@ int daemon_on_reload(void *ctx, const json_t *request, json_t *response)
 		return CTL_CODE_NO;
 	}
 	restart = json_array();
-	name_fixed(d->cfg, wanted, restart);
+	name_fixed(d, wanted, restart);
 	if (wanted->top.insecure == d->cfg->top.insecure) {
 		memcpy(d->key, key, sizeof(d->key));
 		d->keys = keys;

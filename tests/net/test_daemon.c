@@ -531,6 +531,10 @@ START_TEST(test_reload)
 	configure(0, "1.key", "limits { max_flows = 99 }\nlog = debug\n" GROUPS);
 	ck_assert_int_eq(ctl(0, "reload"), 0);
 	ck_assert(said("out", "limits: has changed"));
+	/* without hooks at the start it may not run programs */
+	configure(0, "1.key", "hooks { state = /bin/true }\n" GROUPS);
+	ck_assert_int_eq(ctl(0, "reload"), 0);
+	ck_assert(said("out", "hooks: has changed"));
 	configure(0, "1.key", "nonsense = 1\n" GROUPS);
 	/* syncctl would find the file broken itself: by the socket */
 	ck_assert_int_eq(netns_sh("%s/syncctl -s %s/run-a/ctl reload 2>%s/err", programs, dir, dir),
