@@ -113,14 +113,6 @@ void flow_mirror_reply(struct flow *f)
 	f->ct.reply_dport = f->key.sport;
 }
 
-bool flow_is_nat(const struct flow *f)
-{
-	assert(f->key.kind == FLOW_CONNTRACK);
-	return !addr_equal(&f->ct.reply_src, &f->key.dst) ||
-	       !addr_equal(&f->ct.reply_dst, &f->key.src) || f->ct.reply_dport != f->key.sport ||
-	       f->ct.reply_sport != flow_key_mirrored_sport(&f->key);
-}
-
 static void merge_state(struct flow_conntrack *kept, const struct flow_conntrack *update)
 {
 	kept->state = update->state;

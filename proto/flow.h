@@ -122,9 +122,6 @@ bool flow_equal(const struct flow *a, const struct flow *b);
 /* Fills the reply tuple with the mirror of the key's (ICMP: the answering type). */
 void flow_mirror_reply(struct flow *f);
 
-/* True where the reply tuple is not the mirror of the original one. */
-bool flow_is_nat(const struct flow *f);
-
 /* Copies the parts (enum flow_part bits) of an update into the flow kept. Conntrack only. */
 void flow_merge(struct flow *kept, const struct flow *update, unsigned parts);
 

@@ -19,7 +19,7 @@ enum wire_type { WIRE_VARINT = 0, WIRE_I64 = 1, WIRE_LEN = 2, WIRE_I32 = 5 };
 /* A field's number and type as it stands on the wire; one byte for numbers up to 15. */
 #define WIRE_TAG(number, type) ((uint32_t)(number) << 3 | (uint32_t)(type))
 
-enum { WIRE_VARINT_MAX = 10, WIRE_VARINT32_MAX = 5 };
+enum { WIRE_VARINT32_MAX = 5 };
 
 static inline size_t wire_varint_size(uint64_t v)
 {

@@ -16,10 +16,9 @@
 enum { DCCP_RESPOND = 2, DCCP_OPEN = 4, DCCP_TIMEWAIT = 7 };
 
 struct ct_filter {
-	struct ct_config config; /* ignore and zones point to what is below */
+	struct ct_config config; /* ignore points to what is below */
 	struct ct_prefix *ignore;
-	uint16_t *zones;
-	struct ct_addrs *own[CT_OWNER_COUNT];
+	struct ct_addrs *own;
 	struct ct_addrs *broadcast;
 };
 
@@ -72,37 +71,27 @@ struct ct_filter *ct_filter_new(const struct ct_config *c)
 		return NULL;
 	filter->config = *c;
 	filter->ignore = copy_of(c->ignore, c->ignore_count, sizeof(*c->ignore));
-	filter->zones = copy_of(c->zones, c->zone_count, sizeof(*c->zones));
 	filter->broadcast = ct_addrs_new(0);
-	for (int i = 0; i < CT_OWNER_COUNT; i++) {
-		filter->own[i] = ct_addrs_new(0);
-		if (!filter->own[i])
-			goto fail;
+	filter->own = ct_addrs_new(0);
+	if (!filter->ignore || !filter->broadcast || !filter->own) {
+		ct_filter_free(filter);
+		return NULL;
 	}
-	if (!filter->ignore || !filter->zones || !filter->broadcast)
-		goto fail;
 	filter->config.ignore = filter->ignore;
-	filter->config.zones = filter->zones;
 	return filter;
-fail:
-	ct_filter_free(filter);
-	return NULL;
 }
 
 void ct_filter_free(struct ct_filter *filter)
 {
 	if (!filter)
 		return;
-	for (int i = 0; i < CT_OWNER_COUNT; i++)
-		ct_addrs_free(filter->own[i]);
+	ct_addrs_free(filter->own);
 	ct_addrs_free(filter->broadcast);
 	free(filter->ignore);
-	free(filter->zones);
 	free(filter);
 }
 
-int ct_filter_set_addresses(struct ct_filter *filter, enum ct_owner owner,
-			    const struct ct_address *addrs, size_t count)
+int ct_filter_set_addresses(struct ct_filter *filter, const struct ct_address *addrs, size_t count)
 {
 	struct ct_addrs *own = ct_addrs_new(count);
 	struct ct_addrs *broadcast = ct_addrs_new(count);
@@ -115,14 +104,10 @@ int ct_filter_set_addresses(struct ct_filter *filter, enum ct_owner owner,
 	for (size_t i = 0; i < count; i++)
 		ct_addrs_add(addrs[i].broadcast ? broadcast : own, &addrs[i].addr,
 			     addrs[i].addr_len);
-	ct_addrs_free(filter->own[owner]);
-	filter->own[owner] = own;
-	if (owner == CT_OWNER_SELF) {
-		ct_addrs_free(filter->broadcast);
-		filter->broadcast = broadcast;
-	} else {
-		ct_addrs_free(broadcast);
-	}
+	ct_addrs_free(filter->own);
+	ct_addrs_free(filter->broadcast);
+	filter->own = own;
+	filter->broadcast = broadcast;
 	return 0;
 }
 
@@ -174,28 +159,16 @@ static bool is_own(const struct ct_addrs *own, const struct flow *f)
 	       ct_addrs_has(own, &f->ct.reply_src, f->key.addr_len);
 }
 
-static bool in_zones(const struct ct_filter *filter, uint16_t zone)
-{
-	if (filter->config.zone_count == 0)
-		return true;
-	for (size_t i = 0; i < filter->config.zone_count; i++)
-		if (filter->zones[i] == zone)
-			return true;
-	return false;
-}
-
 bool ct_filter_wants(const struct ct_filter *filter, const struct flow *f)
 {
 	const struct flow_key *k = &f->key;
 
-	if (!ct_config_has_protocol(&filter->config, k->l4proto) || !in_zones(filter, k->zone))
+	if (!ct_config_has_protocol(&filter->config, k->l4proto))
 		return false;
 	if (is_special(&k->src, k->addr_len) || is_special(&k->dst, k->addr_len) ||
 	    ct_addrs_has(filter->broadcast, &k->dst, k->addr_len))
 		return false;
-	if (!filter->config.include_local && is_own(filter->own[CT_OWNER_SELF], f))
-		return false;
-	return !is_own(filter->own[CT_OWNER_MEMBERS], f) && !is_ignored(filter, f);
+	return (filter->config.include_local || !is_own(filter->own, f)) && !is_ignored(filter, f);
 }
 
 static bool tcp_ripe(enum ct_from from, unsigned state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What of the kernel's connections is synchronised, and the settings of conntrack's source and
- * sink. Pure: addresses of this and other nodes are handed in.
+ * sink. Pure: addresses of this node are handed in.
  */
 #ifndef SYNCD_KERNEL_CT_FILTER_H
 #define SYNCD_KERNEL_CT_FILTER_H
@@ -26,8 +26,6 @@ struct ct_config {
 	const struct ct_prefix *ignore; /* flows from, to or served by these are left out; borrowed
 					   until ct_filter_new has returned */
 	size_t ignore_count;
-	const uint16_t *zones; /* only these, any where zone_count is 0; borrowed likewise */
-	size_t zone_count;
 	bool include_local; /* also the box's own connections */
 	enum ct_from tcp_from, sctp_from, dccp_from, udp_from, other_from;
 	uint8_t label_mask[FLOW_LABELS_MAX]; /* label bits that are carried; none by default */
@@ -52,20 +50,18 @@ struct ct_filter *ct_filter_new(const struct ct_config *c);
 void ct_filter_free(struct ct_filter *filter);
 
 /*
- * Addresses of this node, and of the other members: flows that begin or end on them (not merely
- * pass, translated) are nobody's to take over. own replaces what was given before by the same
- * caller. Returns 0 or -ENOMEM, with the former set kept.
+ * Addresses of this node: flows that begin or end on them (not merely pass, translated) are
+ * nobody's to take over. Replaces what was given before. Returns 0 or -ENOMEM, with the former set
+ * kept. (Those of other nodes are the engine's: they are told in hellos.)
  */
 struct ct_address {
 	struct flow_addr addr;
 	uint8_t addr_len;
 	bool broadcast; /* a subnet's broadcast address: nothing to it is synchronised */
 };
-enum ct_owner { CT_OWNER_SELF, CT_OWNER_MEMBERS, CT_OWNER_COUNT };
-int ct_filter_set_addresses(struct ct_filter *filter, enum ct_owner owner,
-			    const struct ct_address *addrs, size_t count);
+int ct_filter_set_addresses(struct ct_filter *filter, const struct ct_address *addrs, size_t count);
 
-/* True where protocol, zone and addresses are of the kind that is synchronised. */
+/* True where protocol and addresses are of the kind that is synchronised. */
 bool ct_filter_wants(const struct ct_filter *filter, const struct flow *f);
 
 /*

@@ -101,7 +101,7 @@ static int read_all(struct ct_local *local)
 	int err = ct_socket_ask(&local->ask, &ask, sizeof(ask), ASK_TIMEOUT_MS, on_address, &list);
 
 	if (err == 0)
-		err = ct_filter_set_addresses(local->filter, CT_OWNER_SELF, list.item, list.count);
+		err = ct_filter_set_addresses(local->filter, list.item, list.count);
 	free(list.item);
 	return err;
 }

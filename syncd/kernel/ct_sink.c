@@ -412,7 +412,6 @@ int ct_sink_open(const struct ct_config *c, const struct sink_events *events, st
 	s->config = *c;
 	ct_config_keep_own(&s->config);
 	s->config.ignore = NULL;
-	s->config.zones = NULL;
 	s->batch = (struct ct_batch){.buf = s->buf, .seq = 1};
 	s->socket.fd = -1;
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

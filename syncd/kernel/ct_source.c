@@ -573,7 +573,6 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 	}
 	s->filter = ct_filter_new(c);
 	s->config.ignore = NULL; /* the filter has its own copies */
-	s->config.zones = NULL;
 	err = s->filter ? open_events(s) : -ENOMEM;
 	if (err == 0)
 		err = ct_socket_open(&s->ask, NETLINK_NETFILTER);
@@ -592,11 +591,6 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 void ct_source_inform(struct source *s, struct sink *sink)
 {
 	of(s)->sink = sink;
-}
-
-int ct_source_set_members(struct source *s, const struct ct_address *addrs, size_t count)
-{
-	return ct_filter_set_addresses(of(s)->filter, CT_OWNER_MEMBERS, addrs, count);
 }
 
 const struct ct_source_stats *ct_source_stats(const struct source *s)

@@ -9,7 +9,7 @@
 struct ct_source_stats {
 	uint64_t events;	/* read from the event socket */
 	uint64_t own;		/* of them caused by our sink */
-	uint64_t left_out;	/* by protocol, zone or address */
+	uint64_t left_out;	/* by protocol or address */
 	uint64_t unripe;	/* not yet as far as configured (most never leave the kernel) */
 	uint64_t malformed;	/* named no flow */
 	uint64_t overruns;	/* times that the kernel lost events for want of buffer */
@@ -34,9 +34,6 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
  * a put after a loss could change what somebody else has made in its place.
  */
 void ct_source_inform(struct source *s, struct sink *sink);
-
-/* Addresses of the other members, told by them. Returns 0 or -ENOMEM. */
-int ct_source_set_members(struct source *s, const struct ct_address *addrs, size_t count);
 
 const struct ct_source_stats *ct_source_stats(const struct source *s);
 

@@ -49,7 +49,6 @@ struct ipvs_bpf_source {
 	uint32_t bucket, generation;
 	uint64_t lost; /* as last seen */
 	unsigned left; /* of the turn's budget */
-	struct ipvs_bpf_stats stats;
 };
 
 static struct ipvs_bpf_source *of(struct source *s)
@@ -100,12 +99,12 @@ static void take(struct ipvs_bpf_source *s, const struct ipvs_bpf_record *r)
 {
 	struct flow f;
 
-	if (!to_flow(r, &f) || ipvs_flow_is_end(&f)) {
-		s->stats.left_out++;
-	} else if (r->what == IPVS_BPF_GONE) {
+	if (!to_flow(r, &f) || ipvs_flow_is_end(&f))
+		return;
+	if (r->what == IPVS_BPF_GONE) {
 		s->to.on_event(s->to.ctx, FLOW_DESTROY, &f, FLOW_PART_ALL, false);
 	} else if (!ipvs_flow_ripe(&f)) {
-		s->stats.unripe++;
+		return;
 	} else if (r->what == IPVS_BPF_CHANGE) {
 		s->to.on_event(s->to.ctx, FLOW_UPDATE, &f, FLOW_PART_ALL, false);
 	} else if (s->dumping && r->generation == s->generation &&
@@ -120,13 +119,8 @@ static int on_record(void *ctx, void *data, size_t len)
 {
 	struct ipvs_bpf_source *s = ctx;
 
-	if (len >= IPVS_BPF_PLAIN) {
-		const struct ipvs_bpf_record *r = data;
-
-		s->stats.events += r->what != IPVS_BPF_DUMP;
-		s->stats.dump_records += r->what == IPVS_BPF_DUMP;
-		take(s, r);
-	}
+	if (len >= IPVS_BPF_PLAIN)
+		take(s, data);
 	return --s->left ? 0 : -EAGAIN; /* the ring keeps its place */
 }
 
@@ -151,7 +145,6 @@ static void end_dump(struct ipvs_bpf_source *s, int err)
 
 	(void)!read(s->dump_fd, &cleared, sizeof(cleared));
 	s->dumping = false;
-	s->stats.dumps++;
 	s->to.on_dump_end(s->to.ctx, err);
 }
 
@@ -201,7 +194,6 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 		return n;
 	if (lost != s->lost) {
 		s->lost = lost;
-		s->stats.overruns++;
 		s->to.on_overrun(s->to.ctx);
 	}
 	if (s->dumping && s->left > 0) {
@@ -407,11 +399,6 @@ int ipvs_bpf_source_open(const struct source_events *events, struct source **out
 	}
 	*out = &s->base;
 	return 0;
-}
-
-const struct ipvs_bpf_stats *ipvs_bpf_source_stats(const struct source *s)
-{
-	return &of_const(s)->stats;
 }
 
 #else

@@ -9,10 +9,6 @@
 
 #include "syncd/kernel/kernel.h"
 
-struct ipvs_bpf_stats {
-	uint64_t events, overruns, left_out, unripe, dumps, dump_records;
-};
-
 /*
  * Loads the program and attaches it: CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN (a module's BTF) and
  * CAP_SYSLOG until it returns, later none. Returns 0, -EOPNOTSUPP where this build has it not, or
@@ -23,7 +19,5 @@ int ipvs_bpf_source_open(const struct source_events *events, struct source **out
 
 /* Whether the kernel takes the program: it is loaded, not attached. As above. */
 int ipvs_bpf_source_try(const char **step);
-
-const struct ipvs_bpf_stats *ipvs_bpf_source_stats(const struct source *s);
 
 #endif

@@ -20,9 +20,6 @@ enum {
 	IPVS_F_ONE_PACKET = 0x2000,
 };
 
-/* enum ip_vs_sctp_states has as many as any protocol */
-enum { IPVS_STATES_MAX = 16 };
-
 /*
  * The kernel's key of a template of a fwmark service has the mark, in network order, where the
  * virtual address would be, and no protocol. A flow's key has it as what it is.

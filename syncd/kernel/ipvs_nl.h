@@ -9,11 +9,6 @@
 #include "syncd/kernel/ipvs_genl.h"
 #include "syncd/kernel/kernel.h"
 
-struct ipvs_nl_stats {
-	uint64_t events, own, overruns, malformed, left_out, unripe, dumps, dump_records;
-	uint64_t batches, done, refused, unlinked; /* unlinked: put without its template, for now */
-};
-
 /*
  * own_portid: the sink's, whose changes are not events. Returns 0, -EOPNOTSUPP where the kernel has
  * no such API, or -errno.
@@ -23,7 +18,5 @@ int ipvs_nl_source_open(uint32_t own_portid, size_t rcvbuf_bytes,
 int ipvs_nl_sink_open(unsigned lease_s, const struct sink_events *events, struct sink **out);
 
 uint32_t ipvs_nl_sink_portid(const struct sink *s);
-const struct ipvs_nl_stats *ipvs_nl_source_stats(const struct source *s);
-const struct ipvs_nl_stats *ipvs_nl_sink_stats(const struct sink *s);
 
 #endif

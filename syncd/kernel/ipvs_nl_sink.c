@@ -33,7 +33,6 @@ struct ipvs_nl_sink {
 	struct ipvs_genl genl;
 	struct ct_socket socket;
 	uint32_t lease_ms, seq;
-	struct ipvs_nl_stats stats;
 	struct ipvs_queue queue;
 	size_t settled; /* of the queue's oldest, how many have been carried out */
 	int err[BATCH_MAX];
@@ -82,7 +81,6 @@ static int carry_out(struct ipvs_nl_sink *s, const struct nlmsghdr *request, siz
 
 	memset(s->err, 0, sizeof(s->err));
 	s->have_got = false;
-	s->stats.batches++;
 	while (err == 0) {
 		struct pollfd p = {.fd = s->socket.fd, .events = POLLIN};
 		const struct nlmsghdr *nlh = (const void *)s->answer;
@@ -130,14 +128,10 @@ static int carry_out_one(struct ipvs_nl_sink *s, uint8_t command, const struct f
 
 /* ---- operations ------------------------------------------------------------------------------ */
 
-static void settle(struct ipvs_nl_sink *s, struct ipvs_task *t, int err)
+static void settle(struct ipvs_task *t, int err)
 {
 	if (t->op == SINK_DEL && err == -ENOENT)
 		err = 0;
-	if (err)
-		s->stats.refused++;
-	else
-		s->stats.done++;
 	ipvs_task_done(t, err);
 }
 
@@ -173,7 +167,7 @@ static void run_alike(struct ipvs_nl_sink *s, size_t i, size_t n)
 		if (op == SINK_PUT && e == -ENOLINK)
 			t->err = e; /* put_unlinked comes back to it */
 		else
-			settle(s, t, e);
+			settle(t, e);
 	}
 }
 
@@ -185,7 +179,7 @@ static void run_expiry(struct ipvs_nl_sink *s, struct ipvs_task *t)
 	if (err == 0 && s->have_got && s->got.expires_ms > s->got.timeout_ms + EXPIRY_SLACK_MS)
 		err = carry_out_one(s, IPVS_CMD_SET_CONN, &t->flow, IPVS_NL_EXPIRES,
 				    s->got.timeout_ms);
-	settle(s, t, err);
+	settle(t, err);
 }
 
 static void put_unlinked(struct ipvs_nl_sink *s, struct ipvs_task *t)
@@ -193,11 +187,10 @@ static void put_unlinked(struct ipvs_nl_sink *s, struct ipvs_task *t)
 	int err = carry_out_one(s, IPVS_CMD_NEW_CONN, &t->flow, IPVS_NL_ALL, s->lease_ms);
 
 	if (err == -ENOLINK) {
-		s->stats.unlinked++;
 		err = carry_out_one(s, IPVS_CMD_NEW_CONN, &t->flow, IPVS_NL_ALL_ALONE, s->lease_ms);
 		err = err ? err : -ENOENT;
 	}
-	settle(s, t, err);
+	settle(t, err);
 }
 
 static size_t alike_from(const struct ipvs_nl_sink *s, size_t i)
@@ -219,7 +212,7 @@ static void run_all(struct ipvs_nl_sink *s)
 
 		n = 1;
 		if (t->op == SINK_LIBERAL) {
-			settle(s, t, 0); /* IPVS tracks no windows */
+			settle(t, 0); /* IPVS tracks no windows */
 		} else if (t->op == SINK_EXPIRY) {
 			run_expiry(s, t);
 		} else {
@@ -321,9 +314,4 @@ int ipvs_nl_sink_open(unsigned lease_s, const struct sink_events *events, struct
 uint32_t ipvs_nl_sink_portid(const struct sink *s)
 {
 	return of_const(s)->socket.portid;
-}
-
-const struct ipvs_nl_stats *ipvs_nl_sink_stats(const struct sink *s)
-{
-	return &of_const(s)->stats;
 }

@@ -35,18 +35,12 @@ struct ipvs_nl_source {
 	uint32_t dump_seq, own_portid;
 	enum source_listen listening;
 	int epoll_fd;
-	struct ipvs_nl_stats stats;
 	uint8_t part[PART_BYTES] __attribute__((aligned(8)));
 };
 
 static struct ipvs_nl_source *of(struct source *s)
 {
 	return (struct ipvs_nl_source *)(void *)s;
-}
-
-static const struct ipvs_nl_source *of_const(const struct source *s)
-{
-	return (const struct ipvs_nl_source *)(const void *)s;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -61,12 +55,9 @@ static void on_change(struct ipvs_nl_source *s, int command, const struct ipvs_n
 	}
 	if (s->listening != SOURCE_ALL)
 		return;
-	if (!ipvs_flow_ripe(&r->flow)) {
-		s->stats.unripe++;
-		return;
-	}
-	s->to.on_event(s->to.ctx, command == IPVS_CMD_NEW_CONN ? FLOW_NEW : FLOW_UPDATE, &r->flow,
-		       FLOW_PART_ALL, false);
+	if (ipvs_flow_ripe(&r->flow))
+		s->to.on_event(s->to.ctx, command == IPVS_CMD_NEW_CONN ? FLOW_NEW : FLOW_UPDATE,
+			       &r->flow, FLOW_PART_ALL, false);
 }
 
 static void on_message(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
@@ -75,25 +66,12 @@ static void on_message(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
 
 	if (nlh->nlmsg_type != s->genl.family)
 		return;
-	s->stats.events++;
-	if (s->own_portid && nlh->nlmsg_pid == s->own_portid) {
-		s->stats.own++;
+	if (s->own_portid && nlh->nlmsg_pid == s->own_portid)
 		return;
-	}
 	if (s->listening == SOURCE_NOTHING)
 		return;
-	if (ipvs_nl_parse(nlh, &r))
-		s->stats.malformed++;
-	else if (!r.wanted)
-		s->stats.left_out++;
-	else
+	if (ipvs_nl_parse(nlh, &r) == 0 && r.wanted)
 		on_change(s, ipvs_nl_command(nlh), &r);
-}
-
-static void on_overrun(struct ipvs_nl_source *s)
-{
-	s->stats.overruns++;
-	s->to.on_overrun(s->to.ctx);
 }
 
 static int read_events(struct ipvs_nl_source *s, unsigned budget)
@@ -106,7 +84,7 @@ static int read_events(struct ipvs_nl_source *s, unsigned budget)
 		int left = (int)n;
 
 		if (n < 0 && errno == ENOBUFS) {
-			on_overrun(s);
+			s->to.on_overrun(s->to.ctx);
 			done++;
 			continue;
 		}
@@ -128,7 +106,6 @@ static void end_dump(struct ipvs_nl_source *s, int err)
 	/* Its socket goes with what a failed dump left in it; so it leaves the epoll set, too. */
 	ct_socket_close(&s->dump);
 	s->dumping = false;
-	s->stats.dumps++;
 	s->dumped = true;
 	s->dump_err = err == 0 && s->interrupted ? -EINTR : err;
 }
@@ -149,16 +126,10 @@ static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
 {
 	struct ipvs_nl_record r;
 
-	s->stats.dump_records++;
-	if (ipvs_nl_parse(nlh, &r))
-		s->stats.malformed++;
-	else if (!r.wanted)
-		s->stats.left_out++;
-	else if (!ipvs_flow_ripe(&r.flow))
-		s->stats.unripe++;
-	else if (r.bound || s->listening == SOURCE_ALL)
-		/* One that a standby holds unbound came before its service: put again, it is bound.
-		 */
+	if (ipvs_nl_parse(nlh, &r) || !r.wanted || !ipvs_flow_ripe(&r.flow))
+		return;
+	/* One that a standby holds unbound came before its service: put again, it is bound. */
+	if (r.bound || s->listening == SOURCE_ALL)
 		s->to.on_dump(s->to.ctx, &r.flow, false);
 }
 
@@ -284,7 +255,7 @@ static int source_listen(struct source *base, enum source_listen what)
 
 static int source_fd(const struct source *base)
 {
-	return of_const(base)->epoll_fd;
+	return ((const struct ipvs_nl_source *)(const void *)base)->epoll_fd;
 }
 
 static void source_free(struct source *base)
@@ -337,9 +308,4 @@ int ipvs_nl_source_open(uint32_t own_portid, size_t rcvbuf_bytes,
 	}
 	*out = &s->base;
 	return 0;
-}
-
-const struct ipvs_nl_stats *ipvs_nl_source_stats(const struct source *s)
-{
-	return &of_const(s)->stats;
 }

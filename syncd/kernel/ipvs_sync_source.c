@@ -43,7 +43,6 @@ struct ipvs_sync_source {
 	bool judging;	 /* the pass was read to its end */
 	uint64_t now_us; /* of this turn */
 	uint64_t pass_us;
-	struct ipvs_sync_source_stats stats;
 };
 
 static struct ipvs_sync_source *of(struct source *s)
@@ -71,11 +70,8 @@ static void on_tapped(void *ctx, const struct ipvs_sync_record *r)
 
 	if (s->listening != SOURCE_ALL)
 		return;
-	if (!r->wanted || !ipvs_flow_ripe(&r->flow) || ipvs_flow_is_end(&r->flow)) {
-		s->stats.left_out++;
+	if (!r->wanted || !ipvs_flow_ripe(&r->flow) || ipvs_flow_is_end(&r->flow))
 		return;
-	}
-	s->stats.tapped++;
 	(void)ipvs_known_put(s->known, &r->flow, true, s->now_us, s->now_us + life_us);
 	tell(s, FLOW_UPDATE, &r->flow);
 }
@@ -87,7 +83,6 @@ static void on_hint(void *ctx, const struct flow *f)
 
 	if (s->listening != SOURCE_ALL || ipvs_known_get(s->known, &f->key, NULL))
 		return;
-	s->stats.hinted++;
 	(void)ipvs_known_put(s->known, f, true, s->now_us, UINT64_MAX);
 	tell(s, FLOW_UPDATE, f);
 }
@@ -145,13 +140,8 @@ static void found_unknown(struct ipvs_sync_source *s, struct ipvs_proc_line *l, 
 	uint32_t timeout_ms;
 
 	if (!ipvs_servers_complete(s->servers, &l->flow, &timeout_ms) ||
-	    !ipvs_flow_take(&l->flow, l->flow.ipvs.flags, timeout_ms)) {
-		s->stats.left_out++;
+	    !ipvs_flow_take(&l->flow, l->flow.ipvs.flags, timeout_ms) || !ipvs_flow_ripe(&l->flow))
 		return;
-	}
-	if (!ipvs_flow_ripe(&l->flow))
-		return;
-	s->stats.found++;
 	(void)ipvs_known_put(s->known, &l->flow, true, 0, ends_us);
 	tell(s, FLOW_UPDATE, &l->flow);
 	hand_out(s, &l->flow);
@@ -181,7 +171,6 @@ static void found_known(struct ipvs_sync_source *s, struct ipvs_known_entry *e,
 		}
 		ipvs_flow_set_state(&e->flow, l->flow.ipvs.state);
 		(void)ipvs_known_put(s->known, &e->flow, e->bound, e->told_us, ends_us);
-		s->stats.found++;
 		tell(s, FLOW_UPDATE, &e->flow);
 		hand_out(s, &e->flow);
 		return;
@@ -201,7 +190,6 @@ static void on_line(void *ctx, char *line)
 
 	if (ipvs_proc_read_line(line, &l) || ipvs_flow_is_end(&l.flow))
 		return;
-	s->stats.read++;
 	key = l.flow.key;
 	ipvs_flow_key_from_kernel(&key);
 	ends_us = s->now_us + (uint64_t)l.expires_s * S_US + SLACK_US;
@@ -216,13 +204,10 @@ static void on_unseen(void *ctx, const struct ipvs_known_entry *e, bool gone)
 {
 	struct ipvs_sync_source *s = ctx;
 
-	if (gone) {
-		s->stats.gone++;
+	if (gone)
 		tell(s, FLOW_DESTROY, &e->flow);
-	} else {
-		s->stats.missed++;
+	else
 		hand_out(s, &e->flow);
-	}
 }
 
 /* ---- passes ---------------------------------------------------------------------------------- */
@@ -248,7 +233,6 @@ static void end_pass(struct ipvs_sync_source *s, int err)
 	bool handing = s->handing;
 	uint64_t rest_us = REST * (s->now_us - s->pass_us);
 
-	s->stats.pass_us = s->now_us - s->pass_us;
 	s->judging = s->handing = false;
 	set_timer(s, s->dumping && !handing ? 0 : rest_us > REST_MIN_US ? rest_us : REST_MIN_US);
 	if (handing) {
@@ -266,7 +250,6 @@ static void begin_pass(struct ipvs_sync_source *s)
 		return;
 	ipvs_ct_hint_listen(&s->hint, s->listening == SOURCE_ALL);
 	refresh_servers(s, s->now_us);
-	s->stats.passes++;
 	s->pass_us = s->now_us;
 	s->handing = s->dumping;
 	ipvs_known_begin(s->known);
@@ -324,10 +307,8 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 	n = ipvs_tap_poll(s->tap, budget / 2 + 1, on_tapped, s, &overrun);
 	if (n < 0)
 		return n;
-	if (overrun) {
-		s->stats.overruns++;
+	if (overrun)
 		s->to.on_overrun(s->to.ctx);
-	}
 	done = (unsigned)n + ipvs_ct_hint_poll(&s->hint, budget / 4 + 1, on_hint, s);
 	if (ipvs_scan_running(s->scan))
 		done += read_pass(s, budget / 2 + 1);
@@ -442,9 +423,4 @@ int ipvs_sync_source_open(size_t rcvbuf_bytes, const struct source_events *event
 	}
 	*out = &s->base;
 	return 0;
-}
-
-const struct ipvs_sync_source_stats *ipvs_sync_source_stats(const struct source *s)
-{
-	return &of_const(s)->stats;
 }

@@ -9,14 +9,6 @@
 
 #include "syncd/kernel/kernel.h"
 
-struct ipvs_sync_source_stats {
-	uint64_t tapped, hinted, read; /* records and lines that named a flow */
-	uint64_t left_out; /* of no kind that is synchronised, or of an unknown server */
-	uint64_t overruns;
-	uint64_t passes, found, missed, gone; /* readings of /proc, and what only they told */
-	uint64_t pass_us;		      /* how long the last one took */
-};
-
 /*
  * Needs CAP_NET_RAW until it returns. -EBUSY: the kernel's master sync thread works for somebody
  * else. Else 0 or -errno.
@@ -27,7 +19,5 @@ int ipvs_sync_source_open(size_t rcvbuf_bytes, const struct source_events *event
 /* What the sink did, since /proc would show only half of it. For ipvs_sync_sink_watch. */
 void ipvs_sync_source_on_done(void *source, enum sink_op op, const struct flow *f,
 			      uint32_t timeout_s, uint64_t now_us);
-
-const struct ipvs_sync_source_stats *ipvs_sync_source_stats(const struct source *s);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The ready gate. Called by main.c each turn, which writes the track file on a change. */
+/* The ready gate. Called by daemon_role.c, which writes the track file. */
 #include "syncd/role/ready.h"
 
 static uint64_t delay(const struct ready_gate *g, const struct ready_config *cfg)
@@ -24,13 +24,5 @@ bool ready_gate_step(struct ready_gate *g, const struct ready_config *cfg, bool 
 		g->shown = g->raw;
 	g->begun = true;
 	g->active = active;
-	g->changes += g->shown != was;
 	return first || g->shown != was;
-}
-
-uint64_t ready_gate_due(const struct ready_gate *g, const struct ready_config *cfg)
-{
-	if (!g->begun || g->active || g->shown == g->raw)
-		return UINT64_MAX;
-	return g->since_us + delay(g, cfg);
 }

@@ -20,7 +20,6 @@ struct ready_gate {
 	bool shown;	   /* what is shown now */
 	bool raw;	   /* what was last said */
 	uint64_t since_us; /* raw has held since then */
-	uint64_t changes;  /* of shown, since the start */
 };
 
 /*
@@ -30,8 +29,5 @@ struct ready_gate {
  */
 bool ready_gate_step(struct ready_gate *g, const struct ready_config *cfg, bool ready, bool active,
 		     uint64_t now_us);
-
-/* When a step is next due if nothing else happens; UINT64_MAX: not before something does. */
-uint64_t ready_gate_due(const struct ready_gate *g, const struct ready_config *cfg);
 
 #endif

@@ -16,21 +16,15 @@ int track_value(bool ready, bool fail_closed)
 	return fail_closed ? TRACK_NOT_READY_CLOSED : TRACK_NOT_READY;
 }
 
-static int make_path(const char *dir, const char *group, char path[PATH_MAX])
-{
-	const int n = snprintf(path, PATH_MAX, "%s/%s.ready", dir, group);
-
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
 int track_file_write(const char *dir, const char *group, int value)
 {
 	char path[PATH_MAX], fresh[PATH_MAX + 8], text[16];
 	const int len = snprintf(text, sizeof(text), "%d\n", value);
-	int rc = make_path(dir, group, path), fd;
+	const int n = snprintf(path, sizeof(path), "%s/%s.ready", dir, group);
+	int rc = 0, fd;
 
-	if (rc < 0)
-		return rc;
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
@@ -44,14 +38,4 @@ int track_file_write(const char *dir, const char *group, int value)
 	if (rc < 0)
 		(void)unlink(fresh);
 	return rc;
-}
-
-int track_file_remove(const char *dir, const char *group)
-{
-	char path[PATH_MAX];
-	const int rc = make_path(dir, group, path);
-
-	if (rc < 0)
-		return rc;
-	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }

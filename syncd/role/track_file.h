@@ -22,7 +22,4 @@ int track_value(bool ready, bool fail_closed);
 /* Returns 0 or -errno. dir and group as configured; the group's name is a legal file name. */
 int track_file_write(const char *dir, const char *group, int value);
 
-/* Takes it away at a clean stop that has given every role up. -ENOENT is success. */
-int track_file_remove(const char *dir, const char *group);
-
 #endif

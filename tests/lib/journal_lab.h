@@ -14,7 +14,7 @@ struct journal_lab {
 	struct table *table;
 	struct digest_key key;
 	uint16_t node;
-	uint64_t session, counter, generation, puts_each;
+	uint64_t session, counter, generation;
 	uint64_t wall_us, appended;
 	bool scattered; /* clients of anywhere: the numbers of flows are not next to each other */
 	bool careful; /* waits for the writer now and then, so that segments are as they would be */

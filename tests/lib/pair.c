@@ -186,24 +186,6 @@ int pair_stop(struct pair *p, size_t i, int sig)
 	return reap(&p->node[i]);
 }
 
-static bool has_ended(void *ctx)
-{
-	const struct pair_node *n = ctx;
-	siginfo_t info = {0};
-
-	return waitid(P_PID, (id_t)n->pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-	       info.si_pid != 0;
-}
-
-int pair_run(struct pair *p, size_t i)
-{
-	pair_start(p, i, false);
-	if (netns_wait_for(has_ended, &p->node[i], 10000))
-		return reap(&p->node[i]);
-	(void)pair_stop(p, i, SIGKILL);
-	return -1;
-}
-
 char *pair_log(struct pair *p, size_t i)
 {
 	char path[PAIR_PATH + 16], *text = NULL;

@@ -64,10 +64,6 @@ void pair_start(struct pair *p, size_t i, bool wait);
  */
 int pair_stop(struct pair *p, size_t i, int sig);
 
-/* Starts it and waits for it to end by itself, at most 10 s. Returns its exit code; -1: it lives
- * on. */
-int pair_run(struct pair *p, size_t i);
-
 /* What it has logged so far, to be freed. */
 char *pair_log(struct pair *p, size_t i);
 

@@ -7,8 +7,6 @@
 
 #include "tests/lib/pair.h"
 
-enum { PAIR_CONNTRACKD_PORT = 3780 };
-
 /* Configures and starts it on nodes 0 and 1, and asks for what the other has. */
 void pair_conntrackd_start(struct pair *p);
 

@@ -218,18 +218,6 @@ void random_flow(struct rng *r, struct flow *out)
 		random_flow_conntrack(r, out);
 }
 
-void random_flow_update(struct rng *r, struct flow *f)
-{
-	if (f->key.kind == FLOW_IPVS) {
-		f->ipvs.state = (uint16_t)rng_below(r, 14);
-		f->ipvs.flags ^= 0x100; /* IP_VS_CONN_F_INACTIVE */
-		return;
-	}
-	random_protocol_state(r, &f->key, &f->ct);
-	f->ct.status |= (uint32_t)(rng_next(r) & 0x06); /* SEEN_REPLY, ASSURED: only ever set */
-	f->ct.mark = (uint32_t)rng_next(r);
-}
-
 void numbered_flow(uint32_t i, struct flow *out)
 {
 	static const uint8_t vip[4] = {203, 0, 113, 10};

@@ -11,9 +11,6 @@ void random_flow(struct rng *r, struct flow *out);
 void random_flow_conntrack(struct rng *r, struct flow *out);
 void random_flow_ipvs(struct rng *r, struct flow *out);
 
-/* Changes what an update event may change (state, status, mark, labels…): the key stays. */
-void random_flow_update(struct rng *r, struct flow *f);
-
 /*
  * Number i of a series without repeats: established IPv4 TCP through DNAT, as a balancer holds most
  * of. Different i, different key, up to 2^30.

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NODE = 1, SESSION = 77, TO_SENDER = -1, HELLO_BYTES = 64 };
+enum { NODE = 1, SESSION = 77, TO_SENDER = -1 };
 
 /* What flies: sealed data to a receiver, or a receiver's control to the sender and the others. */
 struct stream_datagram {

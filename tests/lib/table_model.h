@@ -8,8 +8,6 @@
 
 #include "tests/lib/rng.h"
 
-enum { MODEL_KEYS_MAX = 4096 };
-
 struct table_model_run {
 	unsigned keys;	    /* size of the universe */
 	unsigned max_flows; /* at least half of keys: the cap on tombstones is another test's */

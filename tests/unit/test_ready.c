@@ -23,21 +23,17 @@ START_TEST(test_rise_and_fall)
 
 	ck_assert(ready_gate_step(&g, &cfg, false, false, 100)); /* first known */
 	ck_assert(!g.shown);
-	ck_assert_uint_eq(ready_gate_due(&g, &cfg), UINT64_MAX);
 	ck_assert(!ready_gate_step(&g, &cfg, true, false, 200));
-	ck_assert_uint_eq(ready_gate_due(&g, &cfg), 1200);
 	ck_assert(!ready_gate_step(&g, &cfg, true, false, 1199));
 	ck_assert(ready_gate_step(&g, &cfg, true, false, 1200));
 	ck_assert(g.shown);
 	ck_assert(!ready_gate_step(&g, &cfg, false, false, 2000));
-	ck_assert_uint_eq(ready_gate_due(&g, &cfg), 5000);
 	/* ready again in time: nobody sees it, and the clock of falling begins anew */
 	ck_assert(!ready_gate_step(&g, &cfg, true, false, 4999));
 	ck_assert(!ready_gate_step(&g, &cfg, false, false, 5000));
 	ck_assert(!ready_gate_step(&g, &cfg, false, false, 7999));
 	ck_assert(ready_gate_step(&g, &cfg, false, false, 8000));
 	ck_assert(!g.shown);
-	ck_assert_uint_eq(g.changes, 2);
 }
 END_TEST
 
@@ -49,7 +45,7 @@ START_TEST(test_no_flapping)
 	(void)ready_gate_step(&g, &cfg, false, false, 0);
 	for (uint64_t t = 1; t < 100000; t += 500)
 		ck_assert(!ready_gate_step(&g, &cfg, t / 500 % 2 == 0, false, t));
-	ck_assert_uint_eq(g.changes, 0);
+	ck_assert(!g.shown);
 }
 END_TEST
 
@@ -60,7 +56,6 @@ START_TEST(test_active)
 	ck_assert(ready_gate_step(&g, &cfg, false, true, 100));
 	ck_assert(g.shown);
 	ck_assert(!ready_gate_step(&g, &cfg, false, true, 999999));
-	ck_assert_uint_eq(ready_gate_due(&g, &cfg), UINT64_MAX);
 	/* no longer active: as it is, at once */
 	ck_assert(ready_gate_step(&g, &cfg, false, false, 1000000));
 	ck_assert(!g.shown);
@@ -90,9 +85,6 @@ START_TEST(test_write)
 	ck_assert_str_eq(tmpdir_read(path, text, sizeof(text)), "1\n");
 	ck_assert_int_eq(track_file_write(dir, "web", TRACK_READY), 0);
 	ck_assert_str_eq(tmpdir_read(path, text, sizeof(text)), "0\n");
-	ck_assert_int_eq(track_file_remove(dir, "web"), 0);
-	ck_assert_int_eq(track_file_remove(dir, "web"), 0);
-	ck_assert_int_eq(access(path, F_OK), -1);
 	tmpdir_remove(dir);
 	ck_assert_int_eq(track_file_write(dir, "web", 0), -ENOENT);
 }
