@@ -5,8 +5,7 @@
 #include <sys/socket.h>
 
 #include <libmnl/libmnl.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
 
 #include "syncd/kernel/ct_dump.h"
 
@@ -24,28 +23,19 @@ void ct_dump_fini(struct ct_dump *d)
 	d->running = false;
 }
 
-int ct_dump_begin(struct ct_dump *d)
+int ct_dump_begin(struct ct_dump *d, int bus, struct nlmsghdr *request)
 {
-	struct {
-		struct nlmsghdr nlh;
-		struct nfgenmsg gen;
-	} ask = {
-		.nlh = {.nlmsg_len = sizeof(ask),
-			.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-			.nlmsg_seq = d->seq + 1},
-		.gen = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0},
-	};
 	int err;
 
 	if (d->running)
 		return -EBUSY;
-	err = ct_socket_open(&d->socket, NETLINK_NETFILTER);
+	err = ct_socket_open(&d->socket, bus);
 	if (err)
 		return err;
 	(void)ct_socket_set_rcvbuf(&d->socket, RCVBUF_BYTES);
-	d->seq++;
-	err = ct_socket_send(&d->socket, &ask, sizeof(ask));
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	request->nlmsg_seq = ++d->seq;
+	err = ct_socket_send(&d->socket, request, request->nlmsg_len);
 	if (err) {
 		ct_socket_close(&d->socket);
 		return err;
@@ -81,7 +71,7 @@ static void take_part(struct ct_dump *d, size_t bytes, ct_dump_fn *fn, void *ctx
 			*err = end(d, answer);
 			return;
 		}
-		if (nlh->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK) {
+		if (nlh->nlmsg_type >= NLMSG_MIN_TYPE) {
 			fn(ctx, nlh);
 			(*done)++;
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A dump of the kernel's conntrack table, read bit by bit on a socket of its own: the filter of the
- * event socket would swallow its records. Owned by the conntrack source.
+ * A dump by netlink, read bit by bit on a socket of its own: the filter of conntrack's event socket
+ * would swallow its records, and nothing of a failed one is taken for the next one's. Owned by the
+ * sources of conntrack and of IPVS.
  */
 #ifndef SYNCD_KERNEL_CT_DUMP_H
 #define SYNCD_KERNEL_CT_DUMP_H
@@ -23,8 +24,11 @@ typedef void ct_dump_fn(void *ctx, const struct nlmsghdr *nlh);
 void ct_dump_init(struct ct_dump *d);
 void ct_dump_fini(struct ct_dump *d);
 
-/* Asks for one; d->socket.fd is then to be polled. Returns 0 or -errno (-EBUSY: one runs). */
-int ct_dump_begin(struct ct_dump *d);
+/*
+ * Sends the request (its flags and sequence number are written here) on that bus of netlink;
+ * d->socket.fd is then to be polled. Returns 0 or -errno (-EBUSY: one runs).
+ */
+int ct_dump_begin(struct ct_dump *d, int bus, struct nlmsghdr *request);
 
 /*
  * Hands about budget records (whole parts, so some more) to fn. Returns how many. Once d->running

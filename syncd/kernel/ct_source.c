@@ -394,8 +394,16 @@ static int tell_dump_end(struct ct_source *s, unsigned budget)
 
 static int source_dump(struct source *base)
 {
+	struct {
+		struct nlmsghdr nlh;
+		struct nfgenmsg gen;
+	} ask = {
+		.nlh = {.nlmsg_len = sizeof(ask),
+			.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET},
+		.gen = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0},
+	};
 	struct ct_source *s = of(base);
-	int err = s->dumped ? -EBUSY : ct_dump_begin(&s->dump);
+	int err = s->dumped ? -EBUSY : ct_dump_begin(&s->dump, NETLINK_NETFILTER, &ask.nlh);
 
 	if (err)
 		return err;

@@ -13,13 +13,13 @@
 #include <libmnl/libmnl.h>
 #include <linux/ip_vs_conn.h>
 
+#include "syncd/kernel/ct_dump.h"
 #include "syncd/kernel/ipvs_flow.h"
 #include "syncd/kernel/ipvs_nl.h"
 #include "syncd/kernel/ipvs_nl_message.h"
 
 enum {
 	PART_BYTES = 65536,
-	DUMP_RCVBUF_BYTES = 1 << 20,
 	DUMP_SHARE = 4,	     /* of the budget, at least, while a dump runs */
 	LIVE_LEFT_MS = 1000, /* with more time left than this a connection did not end by itself */
 };
@@ -28,11 +28,11 @@ struct ipvs_nl_source {
 	struct source base;
 	struct source_events to;
 	struct ipvs_genl genl;
-	struct ct_socket events, dump;
-	bool dumping, interrupted;
+	struct ct_socket events;
+	struct ct_dump dump;
 	bool dumped; /* a dump has ended, with dump_err, which is not told yet */
 	int dump_err;
-	uint32_t dump_seq, own_portid;
+	uint32_t own_portid;
 	enum source_listen listening;
 	int epoll_fd;
 	uint8_t part[PART_BYTES] __attribute__((aligned(8)));
@@ -101,15 +101,6 @@ static int read_events(struct ipvs_nl_source *s, unsigned budget)
 
 /* ---- dumps ----------------------------------------------------------------------------------- */
 
-static void end_dump(struct ipvs_nl_source *s, int err)
-{
-	/* Its socket goes with what a failed dump left in it; so it leaves the epoll set, too. */
-	ct_socket_close(&s->dump);
-	s->dumping = false;
-	s->dumped = true;
-	s->dump_err = err == 0 && s->interrupted ? -EINTR : err;
-}
-
 /* Tells of the dump's end once no event is left that it has overtaken. Returns as read_events. */
 static int tell_dump_end(struct ipvs_nl_source *s, unsigned budget)
 {
@@ -122,8 +113,9 @@ static int tell_dump_end(struct ipvs_nl_source *s, unsigned budget)
 	return events;
 }
 
-static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
+static void on_record(void *ctx, const struct nlmsghdr *nlh)
 {
+	struct ipvs_nl_source *s = ctx;
 	struct ipvs_nl_record r;
 
 	if (ipvs_nl_parse(nlh, &r) || !r.wanted || !ipvs_flow_ripe(&r.flow))
@@ -133,49 +125,12 @@ static void on_record(struct ipvs_nl_source *s, const struct nlmsghdr *nlh)
 		s->to.on_dump(s->to.ctx, &r.flow, false);
 }
 
-/* Returns false once the dump has ended. */
-static bool take_part(struct ipvs_nl_source *s, size_t bytes, unsigned *done)
-{
-	const struct nlmsghdr *nlh = (const void *)s->part;
-	int left = (int)bytes;
-
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_seq != s->dump_seq)
-			continue;
-		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
-			s->interrupted = true;
-		if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR) {
-			int32_t answer = 0;
-
-			if (nlh->nlmsg_len >= NLMSG_HDRLEN + sizeof(answer))
-				memcpy(&answer, mnl_nlmsg_get_payload(nlh), sizeof(answer));
-			end_dump(s, answer);
-			return false;
-		}
-		if (nlh->nlmsg_type == s->genl.family) {
-			on_record(s, nlh);
-			(*done)++;
-		}
-	}
-	return true;
-}
-
 static unsigned read_dump(struct ipvs_nl_source *s, unsigned budget)
 {
-	unsigned done = 0;
+	unsigned done = ct_dump_read(&s->dump, budget, on_record, s, &s->dump_err);
 
-	while (s->dumping && done < budget) {
-		ssize_t n = recv(s->dump.fd, s->part, sizeof(s->part), MSG_DONTWAIT);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			break;
-		if (n < 0) {
-			end_dump(s, -errno);
-			break;
-		}
-		if (!take_part(s, (size_t)n, &done))
-			break;
-	}
+	/* Its socket is closed now, and so out of the epoll descriptor. */
+	s->dumped = !s->dump.running;
 	return done;
 }
 
@@ -193,22 +148,17 @@ static int source_dump(struct source *base)
 	struct nlmsghdr *nlh;
 	int err;
 
-	if (s->dumping || s->dumped)
+	if (s->dumped)
 		return -EBUSY;
-	err = ipvs_genl_open(&s->dump, DUMP_RCVBUF_BYTES);
+	nlh = ipvs_nl_begin(buf, s->genl.family, IPVS_CMD_GET_CONN, NLM_F_DUMP, 0);
+	err = ct_dump_begin(&s->dump, NETLINK_GENERIC, nlh);
 	if (err)
 		return err;
-	nlh = ipvs_nl_begin(buf, s->genl.family, IPVS_CMD_GET_CONN, NLM_F_DUMP, ++s->dump_seq);
-	err = watch(s, s->dump.fd);
-	if (err == 0)
-		err = ct_socket_send(&s->dump, buf, nlh->nlmsg_len);
-	if (err) {
-		ct_socket_close(&s->dump);
-		return err;
-	}
-	s->interrupted = false;
-	s->dumping = true;
-	return 0;
+	s->dump_err = 0;
+	err = watch(s, s->dump.socket.fd);
+	if (err)
+		ct_dump_fini(&s->dump);
+	return err;
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -217,13 +167,14 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 {
 	struct ipvs_nl_source *s = of(base);
 	int events, more = 0;
-	unsigned records;
+	unsigned records = 0;
 
 	(void)now_us;
-	events = read_events(s, s->dumping ? budget - budget / DUMP_SHARE : budget);
+	events = read_events(s, s->dump.running ? budget - budget / DUMP_SHARE : budget);
 	if (events < 0)
 		return events;
-	records = read_dump(s, budget - (unsigned)events);
+	if (s->dump.running)
+		records = read_dump(s, budget - (unsigned)events);
 	if (s->dumped)
 		more = tell_dump_end(s, budget);
 	return more < 0 ? more : events + (int)records + more;
@@ -264,7 +215,7 @@ static void source_free(struct source *base)
 
 	if (!s)
 		return;
-	ct_socket_close(&s->dump);
+	ct_dump_fini(&s->dump);
 	ct_socket_close(&s->events);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
@@ -293,7 +244,8 @@ int ipvs_nl_source_open(uint32_t own_portid, size_t rcvbuf_bytes,
 	s->base.ops = &ops;
 	s->to = *events;
 	s->own_portid = own_portid;
-	s->events.fd = s->dump.fd = -1;
+	s->events.fd = -1;
+	ct_dump_init(&s->dump);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = s->epoll_fd < 0 ? -errno : ipvs_genl_open(&s->events, rcvbuf_bytes);
 	if (err == 0)

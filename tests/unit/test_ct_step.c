@@ -6,11 +6,13 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/genetlink.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -326,7 +328,7 @@ START_TEST(dumps_end_as_they_should)
 	d.socket.fd = fds[1];
 	d.running = true;
 	d.seq = 5;
-	ck_assert_int_eq(ct_dump_begin(&d), -EBUSY);
+	ck_assert_int_eq(ct_dump_begin(&d, NETLINK_GENERIC, NULL), -EBUSY);
 	say(fds[0], RECORD, NLM_F_MULTI, 5, 0);
 	say(fds[0], RECORD, ends[_i].flags, 5, 0);
 	say(fds[0], RECORD, NLM_F_MULTI, 4, 0); /* of a former one */
@@ -339,6 +341,36 @@ START_TEST(dumps_end_as_they_should)
 	ck_assert_uint_eq(records, 2);
 	close(fds[0]);
 	close(fds[1]);
+}
+END_TEST
+
+/* Any dump of the kernel's is read by it: here of generic netlink's families, as IPVS's are. */
+START_TEST(dumps_of_any_bus_are_read)
+{
+	static struct ct_dump d;
+	struct {
+		struct nlmsghdr nlh;
+		struct genlmsghdr gen;
+	} ask = {
+		.nlh = {.nlmsg_len = sizeof(ask), .nlmsg_type = GENL_ID_CTRL},
+		.gen = {.cmd = CTRL_CMD_GETFAMILY, .version = 1},
+	};
+	unsigned records = 0;
+	int err = 1;
+
+	ct_dump_init(&d);
+	for (int round = 0; round < 2; round++) {
+		ck_assert_int_eq(ct_dump_begin(&d, NETLINK_GENERIC, &ask.nlh), 0);
+		while (d.running) {
+			struct pollfd p = {.fd = d.socket.fd, .events = POLLIN};
+
+			ck_assert_int_eq(poll(&p, 1, 10000), 1);
+			(void)ct_dump_read(&d, 100, count_message, &records, &err);
+		}
+		ck_assert_int_eq(err, 0);
+		ck_assert_uint_ge(records, round + 1);
+	}
+	ct_dump_fini(&d);
 }
 END_TEST
 
@@ -357,6 +389,7 @@ int main(void)
 	tcase_add_test(tc, puts_are_remembered);
 	tcase_add_test(tc, many_puts_are_remembered);
 	tcase_add_loop_test(tc, dumps_end_as_they_should, 0, 4);
+	tcase_add_test(tc, dumps_of_any_bus_are_read);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }
