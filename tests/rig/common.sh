@@ -4,7 +4,7 @@
 
 RIG_DIR=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 RIG_CACHE=${SYNCD_RIG_CACHE:-/var/cache/syncd-rig}
-RIG_KINDS="uml custom kasan qemu qemu-6.12"
+RIG_KINDS="uml custom kasan qemu qemu-6.12 qemu-kasan"
 
 rig_die() {
 	local status=$1

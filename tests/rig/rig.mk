@@ -2,9 +2,10 @@
 # the tree, $SYNCD_RIG_CACHE or /var/cache/syncd-rig, so a clean checkout finds them.
 #   rig         the light guest: Debian's user-mode Linux         rig-qemu  Debian's own kernels
 #   rig-custom  user-mode Linux with everything, built from source rig-kasan the same, KASAN, lockdep
+#   rig-qemu-kasan  KASAN, lockdep and kmemleak with several processors, under QEMU
 RIG := tests/rig
 
-.PHONY: rig rig-qemu rig-custom rig-kasan check-rig
+.PHONY: rig rig-qemu rig-custom rig-kasan rig-qemu-kasan check-rig
 rig:
 	@$(RIG)/prepare uml
 rig-qemu:
@@ -13,6 +14,8 @@ rig-custom:
 	@nice $(RIG)/prepare custom
 rig-kasan:
 	@nice $(RIG)/prepare kasan
+rig-qemu-kasan:
+	@nice $(RIG)/prepare qemu-kasan
 
 # The runner's own test, with every kind that is in the cache.
 check-rig: rig
