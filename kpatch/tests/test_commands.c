@@ -19,6 +19,7 @@
 #define SERVICE	     "10.9.0.1"
 #define SERVER	     "10.9.1.1"
 #define OTHER_SERVER "10.9.1.2"
+#define SERVER6	     "fd00::1"
 #define QUIET_MS     200
 #define BATCH	     500
 
@@ -394,6 +395,34 @@ static void test_bound(struct fixture *f)
 		tap_ok(&f->tap, false, "ipvsadm -C");
 }
 
+/* An IPv4 service's IPv6 server is found for a connection that was there before them. */
+static void test_bound_late(struct fixture *f)
+{
+	struct conn conn = next_conn(f), set, got;
+
+	conn.daf = AF_INET6;
+	conn.daddr = conn_tcp6("::", 0, "::", 0, SERVER6, 0).daddr;
+	conn.dport = 80; /* a tunnel leaves the port as it is */
+	conn.flags = IP_VS_CONN_F_TUNNEL;
+	conn.given |= CONN_BIT(IPVS_CONN_ATTR_DAF);
+	expect_new(f, 0, &conn, "a connection to another family, of a service to come");
+	if (system("ipvsadm -A -t " SERVICE ":80 -s rr && "
+		   "ipvsadm -a -t " SERVICE ":80 -r [" SERVER6 "]:80 -i"))
+		tap_ok(&f->tap, false, "ipvsadm");
+	set = conn;
+	set.given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_TIMEOUT);
+	set.timeout_ms = 60000;
+	tap_err(&f->tap, 0, client_request(f->client, IPVS_CMD_SET_CONN, &set),
+		"prolong it, the service being there");
+	if (tap_err(&f->tap, 0, client_get(f->client, &conn, &got), "get it")) {
+		tap_ok(&f->tap, got.has_dest && got.daf == AF_INET6, "it is bound");
+		conn_clear(&got);
+	}
+	tap_err(&f->tap, 0, del_conn(f, &conn), "delete it");
+	if (system("ipvsadm -C"))
+		tap_ok(&f->tap, false, "ipvsadm -C");
+}
+
 struct tally {
 	int n;
 	uint32_t by_cmd[256];
@@ -646,6 +675,7 @@ int main(void)
 	test_replacement(&f);
 	test_set(&f);
 	test_bound(&f);
+	test_bound_late(&f);
 	test_batch(&f);
 	test_filters(&f);
 	test_events(&f);

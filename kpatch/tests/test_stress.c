@@ -29,6 +29,7 @@
 #define NAMESPACES   10
 #define RANDOM_MAX   2048
 #define SMALL_BUFFER 4096
+#define STAY_MS	     86400000 /* longer than the slowest guest lives */
 
 struct fixture {
 	struct tap tap;
@@ -45,7 +46,7 @@ static struct conn numbered(const char *service, uint32_t i)
 
 	conn.caddr.v4.s_addr = htonl(0x0a000000U + i / 50000);
 	conn.cport = (uint16_t)(1 + i % 50000);
-	conn.timeout_ms = 3600000;
+	conn.timeout_ms = STAY_MS;
 	conn.given |= CONN_BIT(IPVS_CONN_ATTR_TIMEOUT);
 	return conn;
 }
