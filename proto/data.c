@@ -292,43 +292,125 @@ static bool read_info_field(const struct wire_field *f, struct data_info *info)
 
 /*
  * What datagrams consist of: a put or delete whose length, and that of the key in it, takes one
- * byte. Returns its size with the key, or 0: it may be good, and is to be read with more care.
+ * byte; tag and length of both are looked at in one word.
  */
-static inline size_t read_short(const uint8_t *p, const uint8_t *end, struct digest_input *key)
+enum {
+	SHORT_LEN = 0x7f << 8,
+	SHORT_DEL = TAG_DEL,
+	SHORT_DEL_MASK = 0x80ff,
+	SHORT_PUT = TAG_PUT | WIRE_TAG(1, WIRE_LEN) << 16,
+};
+static const uint32_t short_put_mask = 0x80ff80ff;
+
+/* Returns its size with the key, or 0: it may be good, and is to be read with more care. */
+static inline size_t read_short(const uint8_t *p, const uint8_t *end, bool *put,
+				struct digest_input *key)
 {
-	if (end - p < 4 || p[1] < 2 || p[1] >= 0x80 || end - p - 2 < p[1])
+	uint32_t head, len, key_len;
+
+	if (end - p < (ptrdiff_t)sizeof(head))
 		return 0;
-	if (p[0] == TAG_DEL)
-		*key = (struct digest_input){p + 2, p[1]};
-	else if (p[0] == TAG_PUT && p[2] == WIRE_TAG(1, WIRE_LEN) && p[3] && p[3] <= p[1] - 2)
-		*key = (struct digest_input){p + 4, p[3]};
-	else
-		return 0;
-	return (size_t)p[1] + 2;
+	memcpy(&head, p, sizeof(head));
+	head = le32toh(head);
+	len = (head & SHORT_LEN) >> 8;
+	if ((head & short_put_mask) == SHORT_PUT) {
+		key_len = head >> 24;
+		if (!key_len || key_len + 2 > len)
+			return 0;
+		*put = true;
+		*key = (struct digest_input){p + 4, key_len};
+	} else {
+		if ((head & SHORT_DEL_MASK) != SHORT_DEL || !len)
+			return 0;
+		*put = false;
+		*key = (struct digest_input){p + 2, len};
+	}
+	return end - p - 2 < (ptrdiff_t)len ? 0 : len + 2;
 }
 
-int data_read(const uint8_t *buf, size_t len, struct data_info *out)
+static inline void batch_add(struct data_batch *b, const struct digest_input *key, bool put,
+			     const uint8_t *flow, size_t flow_len)
+{
+	b->key[b->n] = *key;
+	b->put[b->n++] = put;
+	b->flow[b->puts] = (struct digest_input){flow, flow_len};
+	b->puts += put;
+}
+
+/* Short ones, as many as there are and find room. */
+static inline void batch_add_short(struct data_batch *b, struct wire_reader *r)
+{
+	struct digest_input key;
+	bool put;
+	size_t n;
+
+	for (; b->n < DATA_BATCH && (n = read_short(r->p, r->end, &put, &key)) != 0; r->p += n)
+		batch_add(b, &key, put, r->p + 2, n - 2);
+}
+
+static inline void count_short(struct wire_reader *r, struct data_info *info)
+{
+	struct digest_input key;
+	bool put;
+
+	for (size_t n; (n = read_short(r->p, r->end, &put, &key)) != 0; r->p += n) {
+		info->puts += put;
+		info->dels += !put;
+	}
+}
+
+/* Into b goes what comes before `rest`. */
+static inline int read_all(const uint8_t *buf, size_t len, struct data_info *out,
+			   struct data_batch *b, const uint8_t **rest)
 {
 	struct wire_reader r = wire_reader_over(buf, len);
 	struct data_info info = {0};
-	struct digest_input key;
 	struct wire_field f;
 	int more = 1;
 
 	while (more > 0) {
-		for (size_t n; (n = read_short(r.p, r.end, &key)) != 0; r.p += n) {
-			info.puts += *r.p == TAG_PUT;
-			info.dels += *r.p == TAG_DEL;
+		const uint8_t *at;
+
+		if (b && !*rest) {
+			batch_add_short(b, &r);
+			if (b->n == DATA_BATCH)
+				*rest = r.p;
 		}
+		count_short(&r, &info);
+		at = r.p;
 		more = wire_read_field(&r, &f);
 		if (more <= 0)
 			break;
 		if (!read_info_field(&f, &info))
 			return -EBADMSG;
+		if (b && !*rest && (f.tag == TAG_PUT || f.tag == TAG_DEL))
+			*rest = at;
 	}
 	if (more < 0)
 		return -EBADMSG;
 	*out = info;
+	return 0;
+}
+
+int data_read(const uint8_t *buf, size_t len, struct data_info *out)
+{
+	return read_all(buf, len, out, NULL, NULL);
+}
+
+int data_read_batch(const uint8_t *buf, size_t len, struct data_info *out, struct data_batch *b,
+		    struct data_iter *it)
+{
+	size_t n = b->n, puts = b->puts;
+	const uint8_t *rest = NULL;
+
+	if (read_all(buf, len, out, b, &rest)) {
+		b->n = n;
+		b->puts = puts;
+		return -EBADMSG;
+	}
+	out->puts += (uint32_t)(b->puts - puts);
+	out->dels += (uint32_t)(b->n - n - (b->puts - puts));
+	data_iter_init(it, rest, rest ? (size_t)(buf + len - rest) : 0);
 	return 0;
 }
 
@@ -373,39 +455,24 @@ enum data_piece data_iter_next(struct data_iter *it)
 	return piece;
 }
 
-static void batch_add(struct data_batch *b, const struct digest_input *key,
-		      const struct digest_input *flow)
-{
-	b->key[b->n] = *key;
-	b->put[b->n++] = flow != NULL;
-	if (flow)
-		b->flow[b->puts++] = *flow;
-}
-
 bool data_iter_batch(struct data_iter *it, struct data_batch *b)
 {
 	struct wire_reader r = {it->p, it->end};
 	bool more = true;
 
-	while (more && b->n < DATA_BATCH) {
-		struct digest_input key, flow;
+	while (more) {
+		struct digest_input key;
 		struct wire_field f;
-		size_t n = read_short(r.p, r.end, &key);
 
-		if (n) {
-			flow = (struct digest_input){r.p + 2, n - 2};
-			batch_add(b, &key, *r.p == TAG_PUT ? &flow : NULL);
-			r.p += n;
-			continue;
-		}
+		batch_add_short(b, &r);
+		if (b->n == DATA_BATCH)
+			break;
 		more = wire_read_field(&r, &f) > 0;
 		if (!more || (f.tag != TAG_PUT && f.tag != TAG_DEL))
 			continue;
-		key = flow = (struct digest_input){f.bytes, f.len};
-		if (f.tag == TAG_DEL)
-			batch_add(b, &key, NULL);
-		else if (!flow_key_slice(f.bytes, f.len, &key.bytes, &key.len))
-			batch_add(b, &key, &flow);
+		key = (struct digest_input){f.bytes, f.len};
+		if (f.tag == TAG_DEL || !flow_key_slice(f.bytes, f.len, &key.bytes, &key.len))
+			batch_add(b, &key, f.tag == TAG_PUT, f.bytes, f.len);
 	}
 	it->p = r.p;
 	return more;

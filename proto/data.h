@@ -88,7 +88,7 @@ void data_iter_init(struct data_iter *it, const uint8_t *buf, size_t len);
 enum data_piece data_iter_next(struct data_iter *it);
 
 /* Puts and deletes in order, as one wants them who hashes them all. */
-enum { DATA_BATCH = 64 };
+enum { DATA_BATCH = 128 };
 struct data_batch {
 	size_t n, puts;			      /* n: with deletes */
 	struct digest_input key[DATA_BATCH];  /* of each */
@@ -98,5 +98,12 @@ struct data_batch {
 
 /* Adds what is next until the batch is full; true while there may be more. Digests are skipped. */
 bool data_iter_batch(struct data_iter *it, struct data_batch *b);
+
+/*
+ * data_read, which adds them on the way: most, and those that it does not, `rest` iterates over.
+ * Where it fails, the batch is as it was.
+ */
+int data_read_batch(const uint8_t *buf, size_t len, struct data_info *out, struct data_batch *b,
+		    struct data_iter *rest);
 
 #endif

@@ -5,11 +5,12 @@
  * flow of a datagram twice, and does little else.
  */
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "proto/digest.h"
+#include "proto/digest_lanes.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAVE_LANES 1
@@ -17,21 +18,7 @@
 
 #ifdef HAVE_LANES
 
-enum { LANES = 8, LEAST = 3 /* for which lanes are worth it */, WORD = 8 };
-
-typedef uint64_t lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
-
-struct sip {
-	lanes v0, v1, v2, v3;
-};
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
+enum { LEAST = 3 /* for which lanes are worth it */, MOST = 2 * LANES };
 
 /* The last word: what is left of the bytes, and the length on top. */
 static inline uint64_t last_word(const struct digest_input *in)
@@ -40,78 +27,30 @@ static inline uint64_t last_word(const struct digest_input *in)
 	size_t rest = in->len % WORD;
 
 	/* In two steps: by a whole word's width nothing may be shifted. */
-	if (in->len >= WORD)
-		return v | load64(in->bytes + in->len - WORD) >> 1 >> (8 * WORD - 1 - 8 * rest);
-	for (size_t i = 0; i < rest; i++)
-		v |= (uint64_t)in->bytes[in->len - rest + i] << (8 * i);
-	return v;
+	return v | load64(in->bytes + in->len - WORD) >> 1 >> (8 * WORD - 1 - 8 * rest);
 }
 
 /* Not in a loop: that would go by way of memory, and wait for it. */
-__attribute__((always_inline)) static inline void load_lanes(const uint8_t *const p[LANES],
-							     size_t at, lanes *m)
+LANES_INLINE void load_lanes(const uint8_t *const p[LANES], size_t at, lanes *m)
 {
 	*m = (lanes){load64(p[0] + at), load64(p[1] + at), load64(p[2] + at), load64(p[3] + at),
 		     load64(p[4] + at), load64(p[5] + at), load64(p[6] + at), load64(p[7] + at)};
 }
 
-__attribute__((always_inline)) static inline void sip_round(struct sip *s)
+__attribute__((target("avx2"))) static bool hash_avx2(const uint8_t key[16],
+						      const struct digest_input *in, uint64_t *out)
 {
-	s->v0 += s->v1;
-	s->v2 += s->v3;
-	s->v1 = s->v1 << 13 | s->v1 >> 51;
-	s->v3 = s->v3 << 16 | s->v3 >> 48;
-	s->v1 ^= s->v0;
-	s->v3 ^= s->v2;
-	s->v0 = s->v0 << 32 | s->v0 >> 32;
-	s->v2 += s->v1;
-	s->v0 += s->v3;
-	s->v1 = s->v1 << 17 | s->v1 >> 47;
-	s->v3 = s->v3 << 21 | s->v3 >> 43;
-	s->v1 ^= s->v2;
-	s->v3 ^= s->v0;
-	s->v2 = s->v2 << 32 | s->v2 >> 32;
-}
-
-__attribute__((always_inline)) static inline void sip_word(struct sip *s, const lanes *m)
-{
-	s->v3 ^= *m;
-	sip_round(s);
-	sip_round(s);
-	s->v0 ^= *m;
-}
-
-/* Lanes that are at their end keep what they have. */
-__attribute__((always_inline)) static inline void sip_word_masked(struct sip *s, const lanes *m,
-								  const lanes *active)
-{
-	struct sip was = *s;
-
-	sip_word(s, m);
-	s->v0 = (s->v0 & *active) | (was.v0 & ~*active);
-	s->v1 = (s->v1 & *active) | (was.v1 & ~*active);
-	s->v2 = (s->v2 & *active) | (was.v2 & ~*active);
-	s->v3 = (s->v3 & *active) | (was.v3 & ~*active);
-}
-
-/* LANES inputs of any lengths. */
-__attribute__((always_inline)) static inline void
-hash_lanes(const uint8_t key[16], const struct digest_input *in, uint64_t *out)
-{
-	const uint64_t k0 = load64(key), k1 = load64(key + WORD);
 	const uint8_t *bytes[LANES], *word[LANES];
 	uint64_t words[LANES], last[LANES], shortest = UINT64_MAX, longest = 0;
-	struct sip s = {
-		.v0 = (lanes){0} + (k0 ^ 0x736f6d6570736575),
-		.v1 = (lanes){0} + (k1 ^ 0x646f72616e646f6d),
-		.v2 = (lanes){0} + (k0 ^ 0x6c7967656e657261),
-		.v3 = (lanes){0} + (k1 ^ 0x7465646279746573),
-	};
 	lanes m = {0}, active, count;
+	struct sip s;
 
+	sip_begin(&s, key);
 	for (unsigned i = 0; i < LANES; i++) {
 		bytes[i] = in[i].bytes;
 		words[i] = in[i].len / WORD;
+		if (!words[i])
+			return false;
 		last[i] = last_word(&in[i]);
 		shortest = words[i] < shortest ? words[i] : shortest;
 		longest = words[i] > longest ? words[i] : longest;
@@ -128,57 +67,54 @@ hash_lanes(const uint8_t key[16], const struct digest_input *in, uint64_t *out)
 		load_lanes(word, 0, &m);
 		sip_word_masked(&s, &m, &active);
 	}
-	s.v2 ^= (lanes){0} + 0xff;
-	for (unsigned i = 0; i < 4; i++)
-		sip_round(&s);
-	s.v0 ^= s.v1 ^ s.v2 ^ s.v3;
-	memcpy(out, &s.v0, sizeof(s.v0));
+	sip_end(&s, out);
+	return true;
 }
 
-__attribute__((target("avx512f,avx512vl"))) static void
-hash_avx512(const uint8_t key[16], const struct digest_input *in, uint64_t *out)
+static bool hash_avx2_twice(const uint8_t key[16], const struct digest_input *in, uint64_t *out)
 {
-	hash_lanes(key, in, out);
+	return hash_avx2(key, in, out) && hash_avx2(key, in + LANES, out + LANES);
 }
 
-__attribute__((target("avx2"))) static void hash_avx2(const uint8_t key[16],
-						      const struct digest_input *in, uint64_t *out)
-{
-	hash_lanes(key, in, out);
-}
+/* False where one is shorter than a word; no flow and no key is. */
+typedef bool hash_fn(const uint8_t key[16], const struct digest_input *in, uint64_t *out);
 
-typedef void hash_fn(const uint8_t key[16], const struct digest_input *in, uint64_t *out);
+struct hashes {
+	hash_fn *once, *twice; /* of LANES and of MOST inputs */
+};
 
 /* Lanes that are left over repeat the last one. */
-static void hash_rest(hash_fn *hash, const uint8_t key[16], const struct digest_input *in, size_t n,
-		      uint64_t *out)
+static bool hash_rest(const struct hashes *h, const uint8_t key[16], const struct digest_input *in,
+		      size_t n, uint64_t *out)
 {
-	struct digest_input padded[LANES];
-	uint64_t all[LANES];
+	struct digest_input padded[MOST];
+	uint64_t all[MOST];
 
-	for (size_t i = 0; i < LANES; i++)
+	for (size_t i = 0; i < MOST; i++)
 		padded[i] = in[i < n ? i : n - 1];
-	hash(key, padded, all);
+	if (!(n > LANES ? h->twice : h->once)(key, padded, all))
+		return false;
 	memcpy(out, all, n * sizeof(all[0]));
+	return true;
 }
 
-/* Returns how many it has done: all but so few that lanes are not worth it. */
+/* Returns how many it has done, from the first on; the others are not for lanes. */
 static size_t digest_lanes(const uint8_t key[16], const struct digest_input *in, size_t n,
 			   uint64_t *out)
 {
-	hash_fn *hash = __builtin_cpu_supports("avx512vl") ? hash_avx512
-			: __builtin_cpu_supports("avx2")   ? hash_avx2
-							   : NULL;
+	static const struct hashes avx512 = {digest_avx512, digest_avx512_twice};
+	static const struct hashes avx2 = {hash_avx2, hash_avx2_twice};
+	const struct hashes *h = __builtin_cpu_supports("avx512vl") ? &avx512
+				 : __builtin_cpu_supports("avx2")   ? &avx2
+								    : NULL;
 	size_t i = 0;
 
-	if (!hash)
+	if (!h)
 		return 0;
-	for (; i + LANES <= n; i += LANES)
-		hash(key, in + i, out + i);
-	if (n - i < LEAST)
-		return i;
-	hash_rest(hash, key, in + i, n - i, out + i);
-	return n;
+	for (; i + MOST <= n; i += MOST)
+		if (!h->twice(key, in + i, out + i))
+			return i;
+	return n - i >= LEAST && hash_rest(h, key, in + i, n - i, out + i) ? n : i;
 }
 
 #else

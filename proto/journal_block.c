@@ -99,7 +99,7 @@ int journal_pack(struct journal_packer *p, const uint8_t *raw, struct journal_bl
 	if (ZSTD_isError(n))
 		return -EIO;
 	b->stored = (uint32_t)n;
-	b->hash = XXH3_64bits(out, n);
+	b->hash = xxh3(out, n);
 	return 0;
 }
 
@@ -108,7 +108,7 @@ int journal_unpack(struct journal_packer *p, const struct journal_block *b, cons
 {
 	size_t n = b->stored;
 
-	if (XXH3_64bits(stored, b->stored) != b->hash)
+	if (xxh3(stored, b->stored) != b->hash)
 		return -EBADMSG;
 	if (b->method == JOURNAL_ZSTD)
 		n = ZSTD_decompressDCtx(p->d, raw, JOURNAL_BLOCK_MAX, stored, b->stored);

@@ -10,6 +10,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <xxhash.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#include <xxh_x86dispatch.h>
+#undef XXH3_64bits
+#endif
 
 /* Two of zstd's sixteen magic numbers of skippable frames (RFC 8878, 3.1.2). */
 #define SKIPPABLE_HEADER 0x184d2a50u
@@ -57,15 +62,36 @@ static inline uint64_t get64(const uint8_t *p)
 	return le64toh(v);
 }
 
+#ifdef __x86_64__
+/* By the widest vectors; they are left as they were found, or all others would be slow from then
+ * on. */
+__attribute__((target("avx"))) static uint64_t xxh3_wide(const void *buf, size_t len)
+{
+	uint64_t h = XXH3_64bits_dispatch(buf, len);
+
+	_mm256_zeroupper();
+	return h;
+}
+#endif
+
+static inline uint64_t xxh3(const void *buf, size_t len)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx"))
+		return xxh3_wide(buf, len);
+#endif
+	return XXH3_64bits(buf, len);
+}
+
 /* The XXH3 of buf's first len bytes stands right behind them. */
 static inline void put_hash(uint8_t *buf, size_t len)
 {
-	put64(buf + len, XXH3_64bits(buf, len));
+	put64(buf + len, xxh3(buf, len));
 }
 
 static inline bool hash_matches(const uint8_t *buf, size_t len)
 {
-	return get64(buf + len) == XXH3_64bits(buf, len);
+	return get64(buf + len) == xxh3(buf, len);
 }
 
 static inline size_t put_text(uint8_t *p, const char *text, size_t max)

@@ -10,8 +10,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
 enum {
 	WAYS = 4,	/* entries of a line */
@@ -38,9 +40,7 @@ struct digest_map {
 	struct line *at;
 	unsigned bits;
 	uint64_t count, digest;
-	int err;					  /* of a put that found no room */
-	struct digest_change waiting[DIGEST_CHANGES_MAX]; /* whose lines are being fetched */
-	size_t waits;
+	int err; /* of a put that found no room */
 };
 
 static size_t lines(unsigned bits)
@@ -48,10 +48,17 @@ static size_t lines(unsigned bits)
 	return ((size_t)1 << bits) + TAIL;
 }
 
-/* Mapped, so that it is zero and, being large, may be of large pages. */
+static size_t bytes_of(unsigned bits)
+{
+	const size_t large = 2 << 20, bytes = lines(bits) * sizeof(struct line);
+
+	return bytes < large ? bytes : (bytes + large - 1) & ~(large - 1);
+}
+
+/* Mapped, so that it is zero and, being large, is of whole large pages. */
 static struct line *map_lines(unsigned bits)
 {
-	size_t bytes = lines(bits) * sizeof(struct line);
+	size_t bytes = bytes_of(bits);
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
@@ -63,7 +70,7 @@ static struct line *map_lines(unsigned bits)
 static void unmap_lines(struct line *at, unsigned bits)
 {
 	if (at)
-		(void)munmap(at, lines(bits) * sizeof(struct line));
+		(void)munmap(at, bytes_of(bits));
 }
 
 struct digest_map *digest_map_new(void)
@@ -117,18 +124,30 @@ static void set_crowded(struct line *l, bool crowded)
 		l->name[WAYS - 1] |= NOT_CROWDED;
 }
 
+/* A bit for each of two that is this name. */
+static inline unsigned which_of(const uint64_t *two, uint64_t name)
+{
+#ifdef __SSE2__
+	__m128i halves = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)two),
+					 _mm_set1_epi64x((long long)name));
+	__m128i swapped = _mm_shuffle_epi32(halves, _MM_SHUFFLE(2, 3, 0, 1));
+
+	return (unsigned)_mm_movemask_pd((__m128d)_mm_and_si128(halves, swapped));
+#else
+	return (unsigned)(two[0] == name) | (unsigned)(two[1] == name) << 1;
+#endif
+}
+
 /* A bit for each entry of the line that has this name, without a jump that is hard to foretell. */
 static inline unsigned ways_of(const struct line *l, uint64_t name)
 {
-	return (unsigned)(l->name[0] == name) | (unsigned)(l->name[1] == name) << 1 |
-	       (unsigned)(l->name[2] == name) << 2 |
-	       (unsigned)((l->name[3] | NOT_CROWDED) == name) << 3;
+	return which_of(l->name, name) | which_of(l->name + 2, name) << 2 |
+	       (unsigned)(l->name[WAYS - 1] == (name & ~(uint64_t)NOT_CROWDED)) << (WAYS - 1);
 }
 
 static inline unsigned ways_free(const struct line *l)
 {
-	return (unsigned)!l->name[0] | (unsigned)!l->name[1] << 1 | (unsigned)!l->name[2] << 2 |
-	       (unsigned)!l->name[3] << 3;
+	return which_of(l->name, 0) | which_of(l->name + 2, 0) << 2;
 }
 
 /* The line and the way where it stands, or is to be put; NULL: the tail is full. */
@@ -210,20 +229,22 @@ static struct line *make_room(struct digest_map *m, uint64_t name, unsigned *way
 	return l;
 }
 
-static inline void put(struct digest_map *m, uint64_t name, uint64_t digest)
+/* What several changes come to: the map's own sums would be stored, and waited for, each time. */
+struct sums {
+	uint64_t count, digest;
+};
+
+static inline void put(struct digest_map *m, struct sums *s, uint64_t name, uint64_t digest)
 {
 	unsigned way;
-	/* Of all entries: with more of them in use many would be crowded out. */
-	bool crammed = m->count >> (m->bits - 1) >= 3;
-	struct line *l = crammed ? NULL : find_or_place(m, name, &way);
+	struct line *l = find_or_place(m, name, &way);
 
 	if (!l && !(l = make_room(m, name, &way)))
 		return;
-	if (!l->name[way]) {
+	s->count += !l->name[way];
+	s->digest ^= l->digest[way] ^ digest;
+	if (!l->name[way])
 		l->name[way] = name;
-		m->count++;
-	}
-	m->digest ^= l->digest[way] ^ digest;
 	l->digest[way] = digest;
 }
 
@@ -252,48 +273,58 @@ static void refill(const struct digest_map *m, struct line *hole, unsigned way)
 	set_crowded(hole, false);
 }
 
-static inline void take_out(struct digest_map *m, struct line *l, unsigned way)
+static inline void take_out(const struct digest_map *m, struct sums *s, struct line *l,
+			    unsigned way)
 {
 	bool crowded = is_crowded(l);
 
-	m->count--;
-	m->digest ^= l->digest[way];
+	s->count--;
+	s->digest ^= l->digest[way];
 	l->name[way] = l->digest[way] = 0;
 	if (crowded)
 		refill(m, l, way);
 }
 
-static inline void del(struct digest_map *m, uint64_t name)
+static inline void del(const struct digest_map *m, struct sums *s, uint64_t name)
 {
 	unsigned way;
 	struct line *l = find(m, name, &way);
 
 	if (l)
-		take_out(m, l, way);
+		take_out(m, s, l, way);
 }
 
-int digest_map_settle(struct digest_map *m)
+static void add_up(struct digest_map *m, const struct sums *s)
 {
-	for (size_t i = 0; i < m->waits; i++) {
-		const struct digest_change *c = &m->waiting[i];
+	m->count += s->count;
+	m->digest ^= s->digest;
+}
 
-		if (c->put)
-			put(m, name_of(c->position), c->digest);
-		else
-			del(m, name_of(c->position));
-	}
-	m->waits = 0;
+int digest_map_error(const struct digest_map *m)
+{
 	return m->err;
 }
 
-void digest_map_change(struct digest_map *m, const struct digest_change *c, size_t n)
+/* In turns: a processor that is told of many lines at once waits until it has some of them. */
+void digest_map_change(struct digest_map *m, const struct digest_change *c, size_t n,
+		       const struct digest_change *next, size_t next_n)
 {
-	assert(n <= DIGEST_CHANGES_MAX);
-	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(home_of(m, c[i].position), 1);
-	(void)digest_map_settle(m);
-	memcpy(m->waiting, c, n * sizeof(*c));
-	m->waits = n;
+	struct sums s = {0, 0};
+
+	/* Of all entries: with more of them in use many would be crowded out. */
+	if ((m->count + n) >> (m->bits - 1) >= 3)
+		m->err = grow(m);
+	for (size_t i = 0; i < n || i < next_n; i++) {
+		if (i < next_n)
+			__builtin_prefetch(home_of(m, next[i].position), 1);
+		if (i >= n)
+			continue;
+		if (c[i].put)
+			put(m, &s, name_of(c[i].position), c[i].digest);
+		else
+			del(m, &s, name_of(c[i].position));
+	}
+	add_up(m, &s);
 }
 
 void digest_map_del_range(struct digest_map *m, struct hash_range r)
@@ -301,18 +332,19 @@ void digest_map_del_range(struct digest_map *m, struct hash_range r)
 	/* Names tell no smaller ones apart. */
 	struct hash_range by_name = {r.lo & ~(uint64_t)NAME_BITS, r.depth < 62 ? r.depth : 62};
 	struct line *l, *home, *end;
+	struct sums s = {0, 0};
 	bool crowded;
 
-	(void)digest_map_settle(m);
 	l = home_of(m, r.lo);
 	home = home_of(m, hash_range_last(r));
 	end = end_of(m);
 	do {
 		for (unsigned i = 0; i < WAYS; i++)
 			while (l->name[i] && hash_range_has(by_name, l->name[i]))
-				take_out(m, l, i); /* another may be here now */
+				take_out(m, &s, l, i); /* another may be here now */
 		crowded = is_crowded(l);
 	} while (++l < end && (l <= home || crowded));
+	add_up(m, &s);
 }
 
 void digest_map_clear(struct digest_map *m)

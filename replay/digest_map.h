@@ -23,17 +23,17 @@ struct digest_change {
 	bool put;
 };
 
-/* Made, in order, when the next come: meanwhile the memory that they touch is fetched. */
-enum { DIGEST_CHANGES_MAX = DATA_BATCH };
-void digest_map_change(struct digest_map *m, const struct digest_change *c, size_t n);
+/* Makes n changes, in order; meanwhile the memory that the next ones will touch is fetched. */
+void digest_map_change(struct digest_map *m, const struct digest_change *c, size_t n,
+		       const struct digest_change *next, size_t next_n);
 
-/* Makes what waits. 0, or -ENOMEM where, since it was last cleared, a put found no room. */
-int digest_map_settle(struct digest_map *m);
+/* 0, or -ENOMEM where, since it was last cleared, a put found no room. */
+int digest_map_error(const struct digest_map *m);
 
 /* Removes all flows of a range of hash space. */
 void digest_map_del_range(struct digest_map *m, struct hash_range r);
 
-/* Of all flows, once settled. */
+/* Of all flows. */
 uint64_t digest_map_digest(const struct digest_map *m);
 uint64_t digest_map_count(const struct digest_map *m);
 

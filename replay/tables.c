@@ -14,7 +14,7 @@ enum {
 
 struct tables {
 	const struct digest_key *key;
-	bool digests; /* only */
+	struct digest_queue *queue; /* where only digests are wanted */
 	const struct tables_events *ev;
 	struct tables_group group[GROUPS_MAX];
 	size_t groups;
@@ -36,9 +36,13 @@ struct tables *tables_new_digests(const struct digest_key *key, const struct tab
 {
 	struct tables *t = tables_new(key, ev);
 
-	if (t)
-		t->digests = true;
-	return t;
+	if (!t || !key)
+		return t;
+	t->queue = digest_queue_new(key);
+	if (t->queue)
+		return t;
+	tables_free(t);
+	return NULL;
 }
 
 void tables_free(struct tables *t)
@@ -47,6 +51,8 @@ void tables_free(struct tables *t)
 		table_free(t->group[i].table);
 		digest_map_free(t->group[i].map);
 	}
+	if (t)
+		digest_queue_free(t->queue);
 	free(t);
 }
 
@@ -71,7 +77,7 @@ static struct tables_group *group_make(struct tables *t, uint32_t id)
 		return g;
 	g = &t->group[t->groups];
 	*g = (struct tables_group){.id = id, .exact = t->from_start};
-	if (t->key && t->digests)
+	if (t->queue)
 		g->map = digest_map_new();
 	else if (t->key)
 		g->table = table_new(t->key, FLOWS_MAX);
@@ -98,6 +104,8 @@ void tables_lose(struct tables *t)
 static void start(struct tables *t)
 {
 	t->from_start = true;
+	if (t->queue)
+		digest_queue_settle(t->queue);
 	for (size_t i = 0; i < t->groups; i++) {
 		struct tables_group *g = &t->group[i];
 
@@ -111,8 +119,8 @@ static void start(struct tables *t)
 	}
 }
 
-int record_data(const struct journal_record *r, const uint8_t **data, size_t *len,
-		struct data_info *info)
+/* As record_data, not read. */
+static int record_payload(const struct journal_record *r, const uint8_t **data, size_t *len)
 {
 	uint64_t queued;
 
@@ -123,30 +131,47 @@ int record_data(const struct journal_record *r, const uint8_t **data, size_t *le
 	case JOURNAL_TAIL:
 		*data = r->payload;
 		*len = r->len;
-		break;
+		return 1;
 	case JOURNAL_KEYFRAME:
-		if (journal_keyframe_read(r->payload, r->len, &queued, data, len))
-			return -EBADMSG;
-		break;
-	default:
-		return 0;
+		return journal_keyframe_read(r->payload, r->len, &queued, data, len) ? -EBADMSG : 1;
 	}
-	return data_read(*data, *len, info) ? -EBADMSG : 1;
+	return 0;
+}
+
+int record_data(const struct journal_record *r, const uint8_t **data, size_t *len,
+		struct data_info *info)
+{
+	int rc = record_payload(r, data, len);
+
+	return rc > 0 && data_read(*data, *len, info) ? -EBADMSG : rc;
+}
+
+static int read_data(struct tables *t, const struct journal_record *r, const uint8_t **data,
+		     size_t *len, struct data_info *info)
+{
+	int rc = record_payload(r, data, len);
+
+	if (rc <= 0)
+		return rc;
+	rc = t->queue ? digest_queue_read(t->queue, *data, *len, info)
+		      : data_read(*data, *len, info);
+	return rc ? rc : 1;
 }
 
 /* What repair removes stands in the kernel's queue, and here is no kernel. */
-static void range_keep(struct tables_group *g, const struct data_info *info, const uint8_t *data,
-		       size_t len)
+static void range_keep(struct tables *t, struct tables_group *g, const struct data_info *info,
+		       const uint8_t *data, size_t len)
 {
 	struct table_slice keep[KEEP_MAX];
 	struct data_iter it;
 	enum data_piece piece;
 	size_t n = 0;
 
-	if (g->map) /* what stays is put again by the same datagram */
+	if (g->map) { /* what stays is put again by the same datagram */
+		digest_queue_settle(t->queue);
 		digest_map_del_range(g->map, info->range);
-	if (!g->table)
 		return;
+	}
 	data_iter_init(&it, data, len);
 	while ((piece = data_iter_next(&it)) != DATA_END)
 		if (piece == DATA_PUT && n < KEEP_MAX &&
@@ -154,28 +179,6 @@ static void range_keep(struct tables_group *g, const struct data_info *info, con
 			n++;
 	(void)table_range_keep(g->table, info->range, keep, n);
 	table_queue_clear(g->table, TABLE_KERNEL);
-}
-
-static void digest_pieces(const struct tables *t, struct digest_map *m, const uint8_t *data,
-			  size_t len)
-{
-	uint64_t position[DATA_BATCH], content[DATA_BATCH];
-	struct digest_change change[DATA_BATCH];
-	struct data_batch b;
-	struct data_iter it;
-	bool more;
-
-	data_iter_init(&it, data, len);
-	do {
-		b.n = b.puts = 0;
-		more = data_iter_batch(&it, &b);
-		digest_positions(t->key, b.key, b.n, position);
-		digest_contents(t->key, b.flow, b.puts, content);
-		for (size_t i = 0, put = 0; i < b.n; i++)
-			change[i] = (struct digest_change){position[i],
-							   b.put[i] ? content[put++] : 0, b.put[i]};
-		digest_map_change(m, change, b.n);
-	} while (more);
 }
 
 /* The table fetches what a datagram's first flows need while they are read. */
@@ -206,7 +209,7 @@ static void pieces(struct tables *t, struct tables_group *g, const struct journa
 	enum data_piece piece;
 
 	if (g->map && r->type != JOURNAL_TAIL)
-		digest_pieces(t, g->map, data, len);
+		digest_queue_take(t->queue, g->map);
 	if (!apply && !t->ev->piece)
 		return;
 	if (apply)
@@ -233,7 +236,8 @@ static void check(struct tables *t, struct tables_group *g, const struct journal
 
 	if ((g->table || g->map) && g->unsent == 0) {
 		if (g->map) {
-			if (digest_map_settle(g->map))
+			digest_queue_settle(t->queue);
+			if (digest_map_error(g->map))
 				group_lose(g);
 			c.digest = digest_map_digest(g->map);
 			c.count = digest_map_count(g->map);
@@ -272,7 +276,7 @@ static void on_data(struct tables *t, struct tables_group *g, const struct journ
 	}
 	if (info->has_range && (g->table || g->map) && r->type != JOURNAL_KEPT &&
 	    r->type != JOURNAL_TAIL)
-		range_keep(g, info, data, len);
+		range_keep(t, g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	g->unsent -= changes < g->unsent ? changes : g->unsent;
 	if (info->has_check && r->type != JOURNAL_TAIL)
@@ -292,7 +296,7 @@ static void on_keyframe(struct tables *t, struct tables_group *g, const struct j
 	if (!info->has_range || info->range.lo != g->sweep_lo)
 		g->sweeping = false; /* a slice is missing */
 	if ((g->table || g->map) && info->has_range)
-		range_keep(g, info, data, len);
+		range_keep(t, g, info, data, len);
 	pieces(t, g, r, info, data, len);
 	if (queued > g->unsent)
 		g->unsent = queued;
@@ -356,7 +360,7 @@ void tables_apply(struct tables *t, const struct journal_record *r)
 		on_note(t, r);
 	else if (r->type == JOURNAL_STATE || r->type == JOURNAL_TERM)
 		on_state(t, r);
-	rc = record_data(r, &data, &len, &info);
+	rc = read_data(t, r, &data, &len, &info);
 	if (rc < 0 && t->ev->malformed)
 		t->ev->malformed(t->ev->ctx, r, "a payload that cannot be read");
 	if (rc <= 0)

@@ -8,7 +8,7 @@
 #define REPLAY_TABLES_H
 
 #include "proto/journal.h"
-#include "replay/digest_map.h"
+#include "replay/digest_queue.h"
 #include "syncd/table/table.h"
 
 struct tables;

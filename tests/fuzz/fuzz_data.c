@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A Data payload from a peer: what data_read accepts, both iterators walk to its end, alike. */
 #include <assert.h>
+#include <string.h>
 
 #include "proto/data.h"
 #include "proto/flow_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static enum data_piece next_change(struct data_iter *it)
+{
+	enum data_piece piece;
+
+	do
+		piece = data_iter_next(it);
+	while (piece == DATA_DIGESTS);
+	return piece;
+}
 
 /* Piece by piece, what the batches have. */
 static void compare_batches(const uint8_t *data, size_t size)
@@ -21,11 +32,8 @@ static void compare_batches(const uint8_t *data, size_t size)
 		more = data_iter_batch(&many, &b);
 		for (size_t i = 0, put = 0; i < b.n; i++) {
 			struct digest_input key;
-			enum data_piece piece;
+			enum data_piece piece = next_change(&one);
 
-			do
-				piece = data_iter_next(&one);
-			while (piece == DATA_DIGESTS);
 			assert(piece == (b.put[i] ? DATA_PUT : DATA_DEL));
 			key = (struct digest_input){one.bytes, one.len};
 			if (b.put[i]) {
@@ -40,6 +48,28 @@ static void compare_batches(const uint8_t *data, size_t size)
 	}
 	while (one.p < one.end)
 		assert(data_iter_next(&one) != DATA_PUT);
+}
+
+/* Reading with a batch says the same, and batch and rest are what the iterator has. */
+static void compare_reading(const uint8_t *data, size_t size, const struct data_info *info)
+{
+	static struct data_batch b; /* large */
+	struct data_iter one, rest;
+	struct data_info again;
+
+	b.n = b.puts = size % DATA_BATCH; /* of an earlier payload */
+	memset(&again, 0, sizeof(again));
+	assert(data_read_batch(data, size, &again, &b, &rest) == 0);
+	assert(again.puts == info->puts && again.dels == info->dels &&
+	       again.digests == info->digests && again.group == info->group &&
+	       again.has_range == info->has_range && again.has_check == info->has_check);
+	data_iter_init(&one, data, size);
+	for (size_t i = size % DATA_BATCH; i < b.n; i++)
+		assert(next_change(&one) == (b.put[i] ? DATA_PUT : DATA_DEL) &&
+		       b.key[i].bytes >= one.bytes && b.key[i].bytes < one.bytes + one.len);
+	for (enum data_piece piece; (piece = next_change(&rest)) != DATA_END;)
+		assert(next_change(&one) == piece && one.bytes == rest.bytes);
+	assert(next_change(&one) == DATA_END);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,5 +104,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	assert(puts == info.puts && dels == info.dels && digests == info.digests);
 	compare_batches(data, size);
+	compare_reading(data, size, &info);
 	return 0;
 }

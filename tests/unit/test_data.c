@@ -114,6 +114,41 @@ START_TEST(test_batches)
 }
 END_TEST
 
+/* On the way of data_read: what is short and has room; of what cannot be read, nothing. */
+START_TEST(test_read_batch)
+{
+	enum { PIECES = 40 };
+	static uint8_t buf[PIECES * FLOW_MAX];
+	uint8_t key[FLOW_KEY_MAX];
+	struct data_batch b = {0};
+	struct data_info info;
+	struct data_writer w;
+	struct data_iter rest;
+
+	data_begin(&w, buf, sizeof(buf), 1, 7, 1);
+	for (unsigned i = 0; i < PIECES; i++) {
+		struct flow f;
+
+		numbered_flow(i, &f);
+		ck_assert(data_add_del(&w, key, (size_t)flow_key_encode(&f.key, key)));
+	}
+	for (unsigned i = 1; i * PIECES <= DATA_BATCH; i++) {
+		ck_assert_int_eq(data_read_batch(buf, w.len, &info, &b, &rest), 0);
+		ck_assert_uint_eq(info.group, 7);
+		ck_assert_uint_eq(info.dels, PIECES);
+		ck_assert_uint_eq(b.n, i * PIECES);
+		ck_assert_int_eq(data_iter_next(&rest), DATA_END);
+	}
+	ck_assert_int_eq(data_read_batch(buf, w.len - 1, &info, &b, &rest), -EBADMSG);
+	ck_assert_uint_eq(b.n, DATA_BATCH / PIECES * PIECES);
+	ck_assert_int_eq(data_read_batch(buf, w.len, &info, &b, &rest), 0);
+	ck_assert_uint_eq(b.n, DATA_BATCH);
+	for (unsigned i = DATA_BATCH % PIECES; i < PIECES; i++)
+		ck_assert_int_eq(data_iter_next(&rest), DATA_DEL);
+	ck_assert_int_eq(data_iter_next(&rest), DATA_END);
+}
+END_TEST
+
 START_TEST(test_empty)
 {
 	struct data_info info;
@@ -304,6 +339,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_everything_comes_back);
 	tcase_add_test(tc, test_batches);
+	tcase_add_test(tc, test_read_batch);
 	tcase_add_test(tc, test_empty);
 	tcase_add_test(tc, test_bytes_equal_protobuf_c);
 	tcase_add_test(tc, test_filling_to_the_brim);
