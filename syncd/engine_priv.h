@@ -127,8 +127,8 @@ struct group {
 	struct warm_group kept; /* whose table this is, until a role is restored; id 0: none */
 	bool kernel_right;	/* active: also the first dump of this term deletes what it lacks */
 	bool timed;		/* active: no lease is in its kernel */
-	uint16_t term_epoch;	/* of the table when this node last took over; 0: never */
-	uint16_t alone_epoch;	/* of the table since when another node may not know of it */
+	uint64_t term_epoch;	/* of the table when this node last took over; 0: its start did */
+	uint64_t alone_epoch;	/* of the table since when another node may not know of it */
 	struct meeting meeting; /* with another active one */
 };
 

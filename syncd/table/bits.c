@@ -64,9 +64,9 @@ void table_bit_clear_all(struct table *t, enum table_bit bit)
 		}
 }
 
-uint16_t table_epoch(const struct table *t)
+uint64_t table_epoch(const struct table *t)
 {
-	return t->epoch;
+	return t->epochs_before + t->epoch;
 }
 
 static bool lacks_bit(const struct table *t, const struct record *rec, unsigned bit)
@@ -79,10 +79,12 @@ static bool is_since(const struct table *t, const struct record *rec, unsigned e
 	return rec->epoch >= epoch && rec->epoch <= t->epoch;
 }
 
-int table_walk_since(const struct table *t, struct hash_range r, uint16_t epoch, table_walk_fn *fn,
+int table_walk_since(const struct table *t, struct hash_range r, uint64_t epoch, table_walk_fn *fn,
 		     void *ctx)
 {
-	return epoch ? table_walk_if(t, r, is_since, epoch, fn, ctx) : 0;
+	unsigned since = epoch > t->epochs_before ? (unsigned)(epoch - t->epochs_before) : 1;
+
+	return epoch ? table_walk_if(t, r, is_since, since, fn, ctx) : table_walk(t, r, fn, ctx);
 }
 
 int table_walk_without(const struct table *t, struct hash_range r, enum table_bit bit,

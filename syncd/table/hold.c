@@ -10,7 +10,7 @@
 
 #include "syncd/table/table_priv.h"
 
-enum { GRAVES_MIN = 64 };
+enum { GRAVES_MIN = 64, EPOCHS_DOWN = 1 << 15 };
 
 bool hold_has(const struct table *t, const struct record *rec)
 {
@@ -84,7 +84,11 @@ void hold_purge(struct table *t, size_t n)
 	}
 }
 
-/* The number of holds has come round: marks of the former round must not be taken for new ones. */
+/*
+ * A record has no room for a larger number: all go down by half of what it can hold, and those that
+ * would go below the first become the first, so that what changed here is never taken for what did
+ * not.
+ */
 static void epoch_restart(struct table *t)
 {
 	struct bucket_walk w;
@@ -92,17 +96,25 @@ static void epoch_restart(struct table *t)
 
 	bucket_walk_init(&w, (struct hash_range){0});
 	while ((b = bucket_walk_next(t, &w)))
-		for (unsigned i = 0; i < b->n; i++)
-			slot_record(b->slot[i])->epoch = 0;
-	t->epoch = 1;
+		for (unsigned i = 0; i < b->n; i++) {
+			struct record *rec = slot_record(b->slot[i]);
+
+			if (rec->epoch)
+				rec->epoch = (uint16_t)(rec->epoch > EPOCHS_DOWN
+								? rec->epoch - EPOCHS_DOWN
+								: 1);
+		}
+	t->epoch = (uint16_t)(t->epoch - EPOCHS_DOWN);
+	t->epochs_before += EPOCHS_DOWN;
 }
 
 void table_hold_begin(struct table *t)
 {
 	if (t->holds++)
 		return;
-	if (++t->epoch == 0)
+	if (t->epoch == UINT16_MAX)
 		epoch_restart(t);
+	t->epoch++;
 }
 
 void table_hold_end(struct table *t)

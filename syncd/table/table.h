@@ -156,10 +156,11 @@ bool table_touched(const struct table *t, const uint8_t *key, size_t key_len);
 
 /*
  * Changes made here are stamped with the number of the last hold, from 1, also after it has ended.
- * table_walk_since walks the live flows of the range stamped since (and with) that one.
+ * table_walk_since walks the live flows of the range stamped since (and with) that one; since 0,
+ * all. Stamps of more than 32,767 holds ago may be told as later ones, never as none.
  */
-uint16_t table_epoch(const struct table *t);
-int table_walk_since(const struct table *t, struct hash_range r, uint16_t epoch, table_walk_fn *fn,
+uint64_t table_epoch(const struct table *t);
+int table_walk_since(const struct table *t, struct hash_range r, uint64_t epoch, table_walk_fn *fn,
 		     void *ctx);
 
 /*

@@ -112,8 +112,9 @@ struct table {
 
 	uint8_t seen; /* stamp of TABLE_SEEN, from 1 */
 	unsigned holds;
-	uint16_t epoch;	 /* of the hold open now, or the last one; from 1 */
-	uint64_t *grave; /* hashes of tombstones that only a hold keeps */
+	uint16_t epoch;		/* of the hold open now, or the last one; from 1, without: */
+	uint64_t epochs_before; /* that no record tells apart any more */
+	uint64_t *grave;	/* hashes of tombstones that only a hold keeps */
 	size_t graves, grave_cap;
 
 	struct keep_item *scratch; /* table_range_keep's; grows to the largest datagram's */

@@ -314,6 +314,60 @@ START_TEST(test_tombstones_of_a_hold_are_freed)
 			del(0, TABLE_NONE);
 	}
 	/* room for one round's tombstones, not for twenty */
+static int note_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len)
+{
+	unsigned *found = ctx;
+
+	(void)hash;
+	for (unsigned i = 0; i < 8; i++)
+		if (len == flow(i, 0)->len && memcmp(bytes, flow(i, 0)->flow, len) == 0)
+			*found |= 1u << i;
+	return 0;
+}
+
+static unsigned since(uint64_t epoch)
+{
+	unsigned found = 0;
+
+	ck_assert_int_eq(table_walk_since(t, all, epoch, note_flow, &found), 0);
+	return found;
+}
+
+/* A change of long ago stays one, a flow that was received stays none, and one mark goes on telling
+ * what came before it, up to the last 32,767 holds. */
+START_TEST(test_changes_are_told_past_the_wrap)
+{
+	uint64_t first, second, last;
+
+	put(0, 0, TABLE_KERNEL);
+	table_hold_begin(t);
+	first = table_epoch(t);
+	put(1, 0, TABLE_WIRE);
+	table_hold_end(t);
+	ck_assert_uint_eq(since(0), 3);
+	for (unsigned i = 0; i < 60000; i++) {
+		table_hold_begin(t);
+		table_hold_end(t);
+	}
+	table_hold_begin(t);
+	second = table_epoch(t);
+	put(2, 0, TABLE_WIRE);
+	table_hold_end(t);
+	ck_assert_uint_eq(since(second), 1u << 2);
+	for (unsigned i = 0; i < 30000; i++) {
+		table_hold_begin(t);
+		table_hold_end(t);
+		ck_assert_msg(table_epoch(t) == second + i + 1, "hold %u", i);
+	}
+	last = table_epoch(t);
+	put(3, 0, TABLE_WIRE);
+	ck_assert_uint_eq(since(first), 1u << 1 | 1u << 2 | 1u << 3);
+	ck_assert_uint_eq(since(second), 1u << 2 | 1u << 3);
+	ck_assert_uint_eq(since(last), 1u << 3);
+	ck_assert_uint_eq(since(0), 15);
+}
+END_TEST
+
 	ck_assert_uint_lt(table_bytes(t), before + 600 * 120);
 	expect_idle();
 }
@@ -373,3 +427,4 @@ int main(void)
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
+	tcase_add_test(tc, test_changes_are_told_past_the_wrap);
