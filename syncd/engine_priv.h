@@ -279,7 +279,8 @@ void control_send(struct engine *e, const struct control *c);
 bool timed_list_add(struct timed_list *l, size_t max, const uint8_t *key, size_t len, uint8_t kind,
 		    uint64_t due_us);
 bool timed_list_due(const struct timed_list *l, uint64_t now_us);
-uint64_t timed_list_next(const struct timed_list *l);	 /* UINT64_MAX: empty */
+uint64_t timed_list_next(const struct timed_list *l); /* UINT64_MAX: empty */
+const struct timed_key *timed_list_at(const struct timed_list *l, size_t i);
 struct timed_key *timed_list_take(struct timed_list *l); /* the caller frees it */
 void timed_list_clear(struct timed_list *l);
 void timed_list_fini(struct timed_list *l);

@@ -222,7 +222,7 @@ static int collect_unseen(void *ctx, uint64_t hash, const uint8_t *flow, size_t 
 /*
  * What the table has and the dump had not: the active's kernel is right, but for its first dump of
  * a term, when it may lack what the table was told to install (unless it is this kernel's own
- * table, kept over a restart); a standby's table is right.
+ * table, kept over a restart), and for what it has refused; a standby's table is right.
  */
 static void judge_one(struct engine *e, struct group *g, bool deletes, const uint8_t *key,
 		      size_t len)
@@ -240,7 +240,8 @@ static void judge_one(struct engine *e, struct group *g, bool deletes, const uin
 
 static void judge_unseen(struct engine *e, struct group *g, enum flow_kind kind)
 {
-	bool deletes = g->role == ROLE_ACTIVE && (g->complete || g->kernel_right);
+	bool deletes = g->role == ROLE_ACTIVE && (g->complete || g->kernel_right) &&
+		       g->refused_by_kernel == 0;
 	struct unseen u = {.kind = kind};
 	struct slices s;
 	struct hash_range r;
@@ -350,6 +351,20 @@ bool kernel_is_drained(struct engine *e)
 	return true;
 }
 
+/*
+ * From here on SEEN is what the dump that begins has met. An active's kernel says nothing of what
+ * it has refused and is to be given again.
+ */
+static void seen_none(struct group *g)
+{
+	table_bit_clear_all(g->table, TABLE_SEEN);
+	for (size_t i = 0; g->role == ROLE_ACTIVE && i < g->retry.n; i++) {
+		const struct timed_key *k = timed_list_at(&g->retry, i);
+
+		(void)table_bit_set(g->table, k->key, k->len, TABLE_SEEN);
+	}
+}
+
 void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us)
 {
 	struct source *s = engine_source(e, ed->kind);
@@ -374,6 +389,6 @@ void reconcile_tick(struct engine *e, struct edge *ed, uint64_t *next_us)
 	audit_on_dump(e, ed->kind, true, 0);
 	for (size_t i = 0; i < e->cfg.groups; i++) {
 		table_hold_begin(e->group[i].table);
-		table_bit_clear_all(e->group[i].table, TABLE_SEEN);
+		seen_none(&e->group[i]);
 	}
 }

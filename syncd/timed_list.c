@@ -50,6 +50,11 @@ uint64_t timed_list_next(const struct timed_list *l)
 	return l->n > 0 ? l->ring[l->head]->due_us : UINT64_MAX;
 }
 
+const struct timed_key *timed_list_at(const struct timed_list *l, size_t i)
+{
+	return l->ring[(l->head + i) % l->cap];
+}
+
 struct timed_key *timed_list_take(struct timed_list *l)
 {
 	struct timed_key *k = l->ring[l->head];
