@@ -377,13 +377,11 @@ int engine_set_role(struct engine *e, uint32_t group, enum node_role role, const
 		table_queue_clear(g->table, TABLE_WIRE);
 		repair_server_clear(g->server);
 		sweep_start(g, &g->once, SINK_LIBERAL);
-		/* Heard by nobody, there may be one that has taken over; so much for whoever it is.
-		 */
-		if (g->split_us || !peers_next(e->peers, NULL, false))
-			split_lost(e, g);
+		split_gave_way(e, g);
 	}
 	if (role == ROLE_IDLE) {
 		table_clear(g->table);
+		g->own_until_us = 0;
 		g->equal = false;
 	}
 	path_kernel_listen(e);

@@ -25,7 +25,8 @@
 struct engine;
 
 /* The time of a turn of the loop, read once. */
-/* The loser of a split offers its own flows for so long after it has met the winner. */
+/* Who has left the active role offers its own flows for so long to the one that it follows, unless
+ * both are equal before. */
 #define ENGINE_HEAL_US (10 * S_US)
 
 struct engine_now {

@@ -116,13 +116,13 @@ struct group {
 	/* either */
 	struct sweep once; /* SINK_LIBERAL on leaving active, SINK_EXPIRY on becoming it */
 	struct timed_list held, retry;
-	uint64_t refused_since_sync;	     /* by the table: the next equal check knows */
-	uint64_t refused_by_kernel;	     /* beyond what retry holds: for a reconcile to find */
-	bool kernel_full;		     /* and not yet taken all again */
-	uint64_t split_us;		     /* two actives seen at; 0: none */
-	uint64_t heal_until_us;		     /* after losing a split: own flows are offered */
+	uint64_t refused_since_sync; /* by the table: the next equal check knows */
+	uint64_t refused_by_kernel;  /* beyond what retry holds: for a reconcile to find */
+	bool kernel_full;	     /* and not yet taken all again */
+	uint64_t split_us;	     /* two actives seen at; 0: none */
+	uint64_t
+		own_until_us; /* what is its own is offered; UINT64_MAX: as active, 0: nothing is */
 	uint64_t (*closed)[CLOSED_A_BUCKET]; /* split.c: what ended */
-	uint64_t own_term;		     /* that this node took last; 0: none */
 	uint64_t kept_flows;
 	struct warm_group kept; /* whose table this is, until a role is restored; id 0: none */
 	bool kernel_right;	/* active: also the first dump of this term deletes what it lacks */
@@ -238,7 +238,8 @@ void split_alone(struct engine *e);
 void split_seen(struct engine *e, struct group *g);
 void split_meet(struct engine *e, struct group *g, uint16_t node);
 bool split_tick(struct engine *e);
-void split_lost(struct engine *e, struct group *g);
+void split_gave_way(struct engine *e, struct group *g);
+void split_follows(struct engine *e, struct group *g);
 bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
 		    struct table_slice *keep, size_t *n, size_t cap);
 void split_note_closed(struct engine *e, struct group *g, const uint8_t *key, size_t len);

@@ -60,8 +60,9 @@ void group_become_active(struct engine *e, struct group *g, const char *reason)
 		g->tail_held = true;
 	}
 	g->tail_until_us = e->now.mono_us + HANDOVER_TAIL_US;
-	g->term_epoch = g->alone_epoch = table_epoch(g->table);
-	g->own_term = g->term.number;
+	/* Of what was there when the daemon started nobody knows when it changed. */
+	g->term_epoch = g->alone_epoch = from == STATE_IDLE || g->fresh ? 0 : table_epoch(g->table);
+	g->own_until_us = UINT64_MAX;
 	g->committing =
 		!resumed && g->cfg.install == INSTALL_TAKEOVER && table_kernel_all(g->table) == 0;
 	path_kernel_listen(e);
@@ -101,6 +102,7 @@ static const struct peer *group_find_active(struct engine *e, const struct group
 void group_new_stream(struct engine *e, struct group *g)
 {
 	repair_client_stop(g->client);
+	split_follows(e, g);
 	g->data_since_check = true;
 	g->equal_session = 0;
 	if (!g->equal)
@@ -115,9 +117,6 @@ void group_follow(struct engine *e, struct group *g)
 	if (g->role != ROLE_STANDBY)
 		return;
 	p = group_find_active(e, g, &t);
-	if (p && g->term.node == e->cfg.node && term_compare(t, g->term) < 0)
-		split_lost(e,
-			   g); /* it was active all the time, and does not know of our term yet */
 	if (!p || term_compare(t, g->term) < 0) {
 		if (g->active) {
 			predecessor_drain(e, g); /* nothing more will fill its gaps */
@@ -126,9 +125,6 @@ void group_follow(struct engine *e, struct group *g)
 		}
 		return;
 	}
-	/* The winner knows that it was a split, where this node gave way before it had heard. */
-	if (peer_group(p, g->cfg.id)->split && g->own_term && g->own_term + 1 == t.number)
-		split_lost(e, g);
 	if (g->active == p->node && term_compare(t, g->term) == 0)
 		return;
 	group_take_term(e, g, t);

@@ -29,6 +29,7 @@ void path_repair_on_check(struct engine *e, struct group *g, const struct stream
 		return;
 	audit_on_check(e, g, counter, true);
 	g->equal = true;
+	g->own_until_us = 0;
 	g->equal_session = s->session;
 	g->equal_term = g->term.number;
 	g->equal_us = e->now.mono_us;

@@ -70,7 +70,7 @@ static bool is_newer(const struct group *g, const uint8_t *key, size_t key_len)
  * ended. */
 static void forget_leftover(struct engine *e, struct group *g, const uint8_t *key, size_t len)
 {
-	if (table_kernel_del(g->table, key, len) == 0)
+	if (table_tell_end(g->table, key, len, TABLE_KERNEL) == 0)
 		e->counters.leftovers++;
 }
 

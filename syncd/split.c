@@ -4,9 +4,10 @@
  * outside decides who stays, and may take its time: as soon as both have heard each other, each
  * offers the other what changed here since it was last heard, so that whoever stays has the flows
  * when their packets come. The winner's entries of flows that went through the other are old: they
- * are made liberal. The loser then follows the winner's stream, and where a range-complete of the
- * winner lacks flows that changed here since this node took over, it offers them instead of
- * forgetting them; an active one takes what it neither has nor has just closed, under its own term.
+ * are made liberal. Whoever leaves the active role, in a split or not, then follows another's
+ * stream, and until it is equal offers what changed here since it took over and a range-complete
+ * lacks, instead of forgetting it. An active one takes what it neither has nor has just closed,
+ * under its own term, and answers what it has closed by a delete.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,20 @@ void split_meet(struct engine *e, struct group *g, uint16_t node)
 	e->hello_now = true;
 }
 
-/* As the one that gave way: what is its own is offered for a while. */
-void split_lost(struct engine *e, struct group *g)
+/*
+ * This node has left the active role. Whether it was a split it need not know: until it is equal to
+ * an active one, what is its own may be nowhere else, and is worth telling while kernels keep it.
+ */
+void split_gave_way(struct engine *e, struct group *g)
 {
-	g->heal_until_us = e->now.mono_us + ENGINE_HEAL_US;
+	g->own_until_us = e->now.mono_us + ENGINE_HEAL_US + e->cfg.lease_s * S_US;
+}
+
+/* Whoever is followed from here is offered what is this node's own, for a while. */
+void split_follows(struct engine *e, struct group *g)
+{
+	if (e->now.mono_us < g->own_until_us)
+		g->own_until_us = e->now.mono_us + ENGINE_HEAL_US;
 }
 
 /*
@@ -138,7 +149,7 @@ bool split_keep_own(struct engine *e, struct group *g, struct hash_range r,
 	struct own_flows own = {&c->offer, keep, *n, cap, 0, 0};
 	int more;
 
-	if (!winner || e->now.mono_us >= g->heal_until_us)
+	if (!winner || e->now.mono_us >= g->own_until_us)
 		return true;
 	own.bytes_max = sender_payload_max(e->sender) - OFFER_OVERHEAD;
 	c->kind = CONTROL_OFFER;
@@ -244,9 +255,13 @@ void split_on_offer(struct engine *e, struct group *g, const struct offer *o)
 
 	for (uint32_t i = 0; i < o->n; i++) {
 		if (flow_key_slice(o->put[i].flow, o->put[i].len, &key, &key_len) ||
-		    table_touched(g->table, key, key_len) || split_was_closed(e, g, key, key_len) ||
 		    table_get(g->table, key, key_len, &flow, &len))
 			continue;
+		/* It has ended here, and whoever still has it is to forget it. */
+		if (table_touched(g->table, key, key_len) || split_was_closed(e, g, key, key_len)) {
+			(void)table_tell_end(g->table, key, key_len, TABLE_WIRE);
+			continue;
+		}
 		if (table_put(g->table, o->put[i].flow, o->put[i].len, TABLE_WIRE) <= 0)
 			continue;
 		(void)table_kernel_again(g->table, key, key_len);

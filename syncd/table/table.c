@@ -267,7 +267,7 @@ static int del_unknown(struct table *t, uint64_t hash, const uint8_t *key, size_
 	return 0;
 }
 
-int table_kernel_del(struct table *t, const uint8_t *key, size_t key_len)
+int table_tell_end(struct table *t, const uint8_t *key, size_t key_len, enum table_queue queue)
 {
 	uint64_t hash = ahead_position(t, key, key_len);
 	struct record *rec;
@@ -276,7 +276,7 @@ int table_kernel_del(struct table *t, const uint8_t *key, size_t key_len)
 
 	if (key_len == 0 || key_len > FLOW_KEY_MAX)
 		return -EBADMSG;
-	if (!queue_reserve(t, TABLE_KERNEL))
+	if (!queue_reserve(t, queue))
 		return -ENOMEM;
 	rec = bucket_find(t, hash, key, key_len, &at);
 	if (rec && !(rec->flags & REC_TOMBSTONE))
@@ -288,7 +288,7 @@ int table_kernel_del(struct table *t, const uint8_t *key, size_t key_len)
 		rec = place_record(at);
 		rec->flags = REC_TOMBSTONE;
 	}
-	queue_push(t, rec, KERNEL);
+	queue_push(t, rec, queue == TABLE_WIRE ? WIRE : KERNEL);
 	bucket_grow(t);
 	return 0;
 }

@@ -107,9 +107,12 @@ bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len);
  * with nothing queued. */
 int table_kernel_all(struct table *t);
 
-/* Queues a delete for the kernel of a flow that the table has not. Returns 0 (also where the table
- * has it: nothing is queued), -EBADMSG, -ENOSPC or -ENOMEM. */
-int table_kernel_del(struct table *t, const uint8_t *key, size_t key_len);
+/*
+ * Queues, for TABLE_KERNEL or TABLE_WIRE, a delete of a flow that the table has not, for who may
+ * have it still. Returns 0 (also where the table has it: nothing is queued), -EBADMSG, -ENOSPC or
+ * -ENOMEM.
+ */
+int table_tell_end(struct table *t, const uint8_t *key, size_t key_len, enum table_queue queue);
 
 /* Forgets a queue: a node that left the active role drops what it had not sent, and its digests
  * speak of the table as it is. */

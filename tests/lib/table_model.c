@@ -257,13 +257,16 @@ static void step_kernel_again(struct model *m)
 		entry_queue_kernel(m, e);
 }
 
-static void step_kernel_del(struct model *m)
+static void step_tell_end(struct model *m)
 {
 	struct entry *e = model_pick(m);
+	bool wire = rng_one_in(m->rng, 2);
 
-	EXPECT(table_kernel_del(m->t, e->key, e->key_len) == 0);
-	if (!e->live)
+	EXPECT(table_tell_end(m->t, e->key, e->key_len, wire ? TABLE_WIRE : TABLE_KERNEL) == 0);
+	if (!e->live && !wire)
 		entry_queue_kernel(m, e);
+	else if (!e->live && !e->wire)
+		e->wire = ++m->order;
 }
 
 /* The order in which table_kernel_all queues is the table's: learn it by draining the queue. */
@@ -583,7 +586,7 @@ static void model_step(struct model *m, unsigned phase)
 	else if (what < 97)
 		step_kernel_again(m);
 	else if (what < 98)
-		step_kernel_del(m);
+		step_tell_end(m);
 	else if (rng_one_in(m->rng, 4))
 		step_rare(m);
 }

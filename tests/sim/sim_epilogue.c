@@ -2,7 +2,7 @@
 /*
  * After agreement: what it costs to keep, to move and to mend. An idle cluster sends no data; a
  * takeover between equal nodes sends no flow; an emptied kernel is filled from its own box's table;
- * what repair sends is in proportion to what differed.
+ * what repair sends is in proportion to what differed; no connection is lost at a split that heals.
  */
 #include <inttypes.h>
 
@@ -241,6 +241,39 @@ static void meet(struct sim_world *w, uint32_t g, unsigned a, unsigned b)
 }
 
 /*
+ * All connections that lived when a node gave way are in the kernel of the one that stays, which
+ * agreement holds to be its table: clients send their packets there since, and wait where it does
+ * not know them yet.
+ */
+static void expect_kept(struct sim_world *w, uint32_t g)
+{
+	const struct flow *f = sim_traffic_unknown(w->traffic, g);
+	char name[FLOW_TEXT_MAX];
+
+	if (!f || w->result->failed)
+		return;
+	(void)flow_format(f, name);
+	sim_fail(w, sim_world_holder(w, g), "heal",
+		 "a node gave way at a split, and %s of group %u is lost", name, g);
+}
+
+/* While they are apart one's daemon may be restarted, in order or not. */
+static void apart(struct sim_world *w, unsigned a, unsigned b)
+{
+	struct sim_rng r; /* of its own, so that the story's other draws stay what they are */
+	unsigned n;
+
+	sim_rng_init(&r, w->seed, 6);
+	n = sim_rng_chance(&r, 500) ? a : b;
+	if (!sim_rng_chance(&r, 300))
+		return;
+	sim_world_stop(w, n, sim_rng_chance(&r, 500) ? SIM_STOP : SIM_KILL, true);
+	sim_world_pass(w, sim_rng_below(&r, 300 * MS_US));
+	sim_world_start(w, n);
+	sim_world_pass(w, S_US);
+}
+
+/*
  * The active box of a group is cut off and serves on, another takes over, clients reach both; then
  * they meet. What the cut-off one got before it could miss anybody is offered when it gives way,
  * not before.
@@ -264,6 +297,7 @@ static void split(struct sim_world *w)
 	sim_world_pass(w, 500 * MS_US);
 	sim_traffic_step(w->traffic, g, things);
 	sim_world_pass(w, 500 * MS_US);
+	apart(w, from, to);
 	sim_net_join_all(w->net);
 	if (met && !early)
 		meet(w, g, from, to);
@@ -271,11 +305,10 @@ static void split(struct sim_world *w)
 		sim_world_pass(w, sim_rng_below(&w->rng, S_US));
 	loser = sim_rng_chance(&w->rng, 500) ? from : to;
 	sim_trace(w, "n%u gives way, met %d, early %d", loser + 1, met, early);
+	sim_traffic_set_patient(w->traffic, g, true);
 	sim_world_hold(w, loser, g, false);
-	w->quiet_until_us[g - 1] = UINT64_MAX; /* clients wait for the word to reach all */
 	sim_world_wait_agreement(w, "a split", AGREE_US);
-	w->quiet_until_us[g - 1] = 0;
-	sim_traffic_touch(w->traffic);
+	expect_kept(w, g);
 }
 
 static uint64_t found(const struct audit_group *g, enum audit_where where)

@@ -25,7 +25,8 @@ struct sim_traffic {
 	struct sim_traffic_stats stats;
 	struct client **client;
 	size_t n, cap;
-	size_t open[256]; /* by group */
+	size_t open[256];  /* by group */
+	bool patient[256]; /* by group */
 	uint32_t serial;
 };
 
@@ -102,6 +103,8 @@ static bool find_home(struct sim_traffic *t, size_t i, bool *gone)
 	}
 	if (sim_kernel_get(kernel_of(t, c->home, &c->f), &c->f.key))
 		return true;
+	if (t->patient[c->group])
+		return false;
 	t->stats.lost++;
 	t->io.lost(t->io.ctx, (unsigned)c->home, &c->f);
 	forget(t, i);
@@ -295,6 +298,11 @@ void sim_traffic_touch(struct sim_traffic *t)
 			(void)sim_kernel_touch(kernel_of(t, c->home, &c->f), &c->f.key, expires(t));
 		i += !gone;
 	}
+}
+
+void sim_traffic_set_patient(struct sim_traffic *t, uint32_t group, bool patient)
+{
+	t->patient[group] = patient;
 }
 
 const struct sim_traffic_stats *sim_traffic_stats(const struct sim_traffic *t)

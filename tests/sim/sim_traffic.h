@@ -41,6 +41,9 @@ void sim_traffic_step(struct sim_traffic *t, uint32_t group, unsigned things);
 /* Every open connection sends a packet. */
 void sim_traffic_touch(struct sim_traffic *t);
 
+/* A patient client whose box does not know its connection sends again, and is not reset. */
+void sim_traffic_set_patient(struct sim_traffic *t, uint32_t group, bool patient);
+
 struct sim_traffic_stats {
 	uint64_t opened, changed, closed;
 	uint64_t lost; /* reset: the box that got the address did not know them */

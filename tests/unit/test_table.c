@@ -198,15 +198,15 @@ START_TEST(test_later)
 END_TEST
 
 /* What the table never had is deleted from the kernel, unless it comes meanwhile. */
-START_TEST(test_kernel_del)
+START_TEST(test_tell_end)
 {
 	for (uint32_t i = 0; i < 3; i++)
 		put(i, 0, TABLE_NONE);
 	for (uint32_t i = 0; i < 6; i++) {
 		const struct bytes *b = flow(i, 0);
 
-		ck_assert_int_eq(table_kernel_del(t, b->key, b->key_len), 0);
-		ck_assert_int_eq(table_kernel_del(t, b->key, b->key_len), 0);
+		ck_assert_int_eq(table_tell_end(t, b->key, b->key_len, TABLE_KERNEL), 0);
+		ck_assert_int_eq(table_tell_end(t, b->key, b->key_len, TABLE_KERNEL), 0);
 	}
 	ck_assert_uint_eq(table_queued(t, TABLE_KERNEL), 3);
 	ck_assert_uint_eq(table_count(t), 3);
@@ -216,7 +216,27 @@ START_TEST(test_kernel_del)
 	expect_kernel(5, 0, true);
 	expect_idle();
 	ck_assert_uint_eq(table_count(t), 4);
-	ck_assert_int_eq(table_kernel_del(t, flow(0, 0)->key, 0), -EBADMSG);
+	ck_assert_int_eq(table_tell_end(t, flow(0, 0)->key, 0, TABLE_KERNEL), -EBADMSG);
+}
+END_TEST
+
+/* What others may have still, and this table has not, is deleted there, and changes no digest. */
+START_TEST(test_tell_end_on_the_wire)
+{
+	put(0, 0, TABLE_NONE);
+	for (uint32_t i = 0; i < 3; i++)
+		for (int twice = 0; twice < 2; twice++)
+			ck_assert_int_eq(
+				table_tell_end(t, flow(i, 0)->key, flow(i, 0)->key_len, TABLE_WIRE),
+				0);
+	ck_assert_uint_eq(table_queued(t, TABLE_WIRE), 2);
+	expect_sent(1, content(0, 0));
+	put(2, 1, TABLE_WIRE);
+	expect_wire(1, 0, true);
+	expect_sent(1, content(0, 0));
+	expect_wire(2, 1, false);
+	expect_sent(2, content(0, 0) ^ content(2, 1));
+	expect_idle();
 }
 END_TEST
 
@@ -294,26 +314,6 @@ START_TEST(test_hold_numbers_wrap)
 }
 END_TEST
 
-START_TEST(test_tombstones_of_a_hold_are_freed)
-{
-	size_t before;
-
-	for (uint32_t i = 0; i < 600; i++)
-		put(i, 0, TABLE_NONE);
-	for (uint32_t i = 0; i < 600; i++)
-		del(i, TABLE_NONE);
-	before = table_bytes(t);
-	for (unsigned round = 0; round < 20; round++) {
-		table_hold_begin(t);
-		for (uint32_t i = 0; i < 600; i++)
-			del(round * 600 + i, TABLE_WIRE);
-		for (uint32_t i = 0; i < 600; i++)
-			ck_assert(touched(round * 600 + i));
-		table_hold_end(t);
-		for (uint32_t i = 0; i < 200; i++)
-			del(0, TABLE_NONE);
-	}
-	/* room for one round's tombstones, not for twenty */
 static int note_flow(void *ctx, uint64_t hash, const uint8_t *bytes, size_t len)
 {
 	unsigned *found = ctx;
@@ -368,6 +368,26 @@ START_TEST(test_changes_are_told_past_the_wrap)
 }
 END_TEST
 
+START_TEST(test_tombstones_of_a_hold_are_freed)
+{
+	size_t before;
+
+	for (uint32_t i = 0; i < 600; i++)
+		put(i, 0, TABLE_NONE);
+	for (uint32_t i = 0; i < 600; i++)
+		del(i, TABLE_NONE);
+	before = table_bytes(t);
+	for (unsigned round = 0; round < 20; round++) {
+		table_hold_begin(t);
+		for (uint32_t i = 0; i < 600; i++)
+			del(round * 600 + i, TABLE_WIRE);
+		for (uint32_t i = 0; i < 600; i++)
+			ck_assert(touched(round * 600 + i));
+		table_hold_end(t);
+		for (uint32_t i = 0; i < 200; i++)
+			del(0, TABLE_NONE);
+	}
+	/* room for one round's tombstones, not for twenty */
 	ck_assert_uint_lt(table_bytes(t), before + 600 * 120);
 	expect_idle();
 }
@@ -406,12 +426,14 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, test_kernel_destroy_ends_its_queue);
 	tcase_add_test(tc, test_kernel_put_after_delete_is_one_put);
 	tcase_add_test(tc, test_kernel_again_and_all);
-	tcase_add_test(tc, test_kernel_del);
+	tcase_add_test(tc, test_tell_end);
+	tcase_add_test(tc, test_tell_end_on_the_wire);
 	tcase_add_test(tc, test_later);
 	tcase_add_test(tc, test_queue_clear_makes_digest_speak_of_what_is);
 	tcase_add_test(tc, test_hold_remembers);
 	tcase_add_test(tc, test_holds_nest);
 	tcase_add_test(tc, test_hold_numbers_wrap);
+	tcase_add_test(tc, test_changes_are_told_past_the_wrap);
 	tcase_add_test(tc, test_tombstones_of_a_hold_are_freed);
 	tcase_add_test(tc, test_seen_is_cleared_for_good);
 }
@@ -427,4 +449,3 @@ int main(void)
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
-	tcase_add_test(tc, test_changes_are_told_past_the_wrap);
