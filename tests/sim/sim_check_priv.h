@@ -51,6 +51,8 @@ struct view_group {
 	uint64_t session, counter;
 	struct sim_model *model; /* of a standby's table; NULL: none yet */
 	bool modelled, tampered, refilling;
+	bool equal;	 /* as standby, when last looked at */
+	bool took_equal; /* as active: it was, when it took over */
 };
 
 /* What one node has applied. */

@@ -63,10 +63,12 @@ static void check_order(struct sim_check *c, const struct sim_node *n, uint16_t 
 	v->applied[from - 1].counter = counter;
 }
 
-/* What another active says is there is no longer what this one said is gone: the kernel of a
- * standby that was killed keeps what ended meanwhile, and a takeover before it is equal again takes
- * that for living; of two actives, one serves what the other offered, and hears nothing of its end
- * there. */
+/*
+ * What another active says is there is no longer what this one said is gone, where that took over
+ * before it was equal: its kernel keeps what ended while it was away, and it takes that for living.
+ * Or late, as a predecessor: of two actives, one serves what the other offered, and hears nothing
+ * of its end there.
+ */
 void sim_check_on_told(struct sim_check *c, const struct sim_node *n, const uint8_t *payload,
 		       size_t len)
 {
@@ -113,7 +115,8 @@ void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from
 	vg->session = session;
 	vg->counter = counter;
 	pending_add(v, s, payload, len);
-	sim_check_on_told(c, n, payload, len);
+	if (!c->view[from - 1].group[s->group - 1].took_equal)
+		sim_check_on_told(c, n, payload, len);
 }
 
 static void model_restart(struct sim_check *c, struct view_group *vg, const struct table *t)
@@ -186,6 +189,8 @@ static void check_group(struct sim_check *c, struct sim_node *n, uint32_t group)
 	if (st.role == ROLE_ACTIVE) {
 		if (vg->role != ROLE_ACTIVE || vg->term.number != st.term.number)
 			vg->active_since_us = sim_clock_now(c->clock);
+		if (vg->role != ROLE_ACTIVE)
+			vg->took_equal = vg->role == ROLE_STANDBY && vg->equal;
 		vg->modelled = false;
 	} else {
 		/* What its own kernel told it nobody has sent. */
@@ -196,6 +201,7 @@ static void check_group(struct sim_check *c, struct sim_node *n, uint32_t group)
 	vg->role = st.role;
 	vg->term = st.term;
 	vg->refilling = st.refilling;
+	vg->equal = st.equal;
 }
 
 void sim_check_after(struct sim_check *c, struct sim_node *n)
