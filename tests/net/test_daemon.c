@@ -549,6 +549,29 @@ START_TEST(test_reload)
 }
 END_TEST
 
+/* The README's way: the example with the site's own names, a key, and it runs. */
+START_TEST(test_example)
+{
+	char log[96];
+
+	ck_assert_int_eq(netns_sh("rm %s/1.key && %s/syncctl genkey %s/1.key >/dev/null", dir,
+				  programs, dir),
+			 0);
+	ck_assert_int_eq(netns_sh("{ echo 'runtime_dir = \"%s/run-a\" state_dir = \"%s/lib-a\"'; "
+				  "sed 's/eth2/sync/; s|/etc/syncd/keys|%s|' "
+				  "docs/examples/syncd.conf; } >%s/a.conf",
+				  dir, dir, dir, dir),
+			 0);
+	start_and_wait(0);
+	ck_assert_int_eq(ctl(0, "doctor"), 0);
+	ck_assert_int_eq(ctl(0, "role active"), 0);
+	ck_assert_int_eq(ctl(0, "status"), 0);
+	ck_assert(said("out", "web          active   active "));
+	snprintf(log, sizeof(log), "%s/a.log", dir);
+	ck_assert_int_eq(netns_sh("! grep '<3>' %s", log), 0); /* no error */
+}
+END_TEST
+
 START_TEST(test_genkey)
 {
 	struct group_key one, two, like;
@@ -603,6 +626,7 @@ int main(void)
 	tcase_add_test(t, test_events_off);
 	tcase_add_test(t, test_metrics_listener);
 	tcase_add_test(t, test_reload);
+	tcase_add_test(t, test_example);
 	tcase_add_test(t, test_genkey);
 	suite_add_tcase(s, t);
 	return suite_run(s);

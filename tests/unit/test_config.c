@@ -274,7 +274,7 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
-static const char *read_text(const char *path)
+static char *read_text(const char *path)
 {
 	static char text[1 << 16];
 	FILE *f = fopen(path, "re");
@@ -325,14 +325,47 @@ START_TEST(test_manual)
 }
 END_TEST
 
-/* The example that is installed: read as it is, and it shows each option that there is. */
+/* Whether what follows is an option or the beginning or end of a section, and not prose. */
+static bool is_commented_out(const char *at)
+{
+	static const char word[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+	size_t n;
+
+	at += strspn(at, " ");
+	if (*at == '}')
+		return true;
+	n = strspn(at, word);
+	if (n > 0 && at[n] == ' ' && at[n + 1 + strspn(at + n + 1, word)] == ' ' &&
+	    at[n + 2 + strspn(at + n + 1, word)] == '{')
+		return true; /* with a name */
+	return n > 0 && at[n] == ' ' && (at[n + 1] == '{' || at[n + 1] == '=');
+}
+
+static void comment_in(char *text)
+{
+	for (char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += strspn(line, "\n ");
+		if (*line == '#' && is_commented_out(line + 1))
+			*line = ' ';
+	}
+}
+
+/*
+ * The example that is installed: read as it is, and with all that is commented out, which is each
+ * option that there is.
+ */
 START_TEST(test_example)
 {
-	const char *text = read_text("docs/examples/syncd.conf");
-	char err[CONFIG_ERROR_MAX];
+	char *text = read_text("docs/examples/syncd.conf"), err[CONFIG_ERROR_MAX];
 	struct config *c = NULL;
 
 	ck_assert_msg(config_load("docs/examples/syncd.conf", &c, err) == 0, "%s", err);
+	ck_assert_uint_eq(c->groups, 1);
+	round_trip(c);
+	comment_in(text);
+	ck_assert_msg(config_parse(text, "example", &c, err) == 0, "%s", err);
+	ck_assert_uint_eq(c->groups, 2);
+	ck_assert_uint_eq(c->links, 2);
 	round_trip(c);
 	for (const struct config_section *s = config_sections; s->option != NULL; s++)
 		for (const struct config_option *o = s->option; o->name != NULL; o++) {
