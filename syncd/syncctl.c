@@ -327,6 +327,15 @@ static int diagnose(const struct options *o)
 	return rc;
 }
 
+static bool read_number(const char *text, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0' && *out >= 0 && *out <= INT32_MAX;
+}
+
 /* Returns false where an option makes no sense. */
 static bool read_options(int argc, char **argv, struct options *o)
 {
@@ -348,13 +357,16 @@ static bool read_options(int argc, char **argv, struct options *o)
 			o->json = true;
 			break;
 		case 'w':
-			o->wait_s = strtol(optarg, NULL, 10);
+			if (!read_number(optarg, &o->wait_s))
+				return false;
 			break;
 		case 'n':
-			o->limit = strtol(optarg, NULL, 10);
+			if (!read_number(optarg, &o->limit))
+				return false;
 			break;
 		case 'i':
-			o->key_id = strtol(optarg, NULL, 10);
+			if (!read_number(optarg, &o->key_id))
+				return false;
 			break;
 		case 'l':
 			o->like = optarg;

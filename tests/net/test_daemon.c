@@ -337,6 +337,8 @@ START_TEST(test_pair)
 	ck_assert_int_eq(ctl(1, "role web king"), 2);
 	ck_assert_int_eq(ctl(1, "flows"), 2); /* which group? */
 	ck_assert_int_eq(ctl(1, "dance"), 2);
+	ck_assert_int_eq(ctl(1, "ready -w soon web"), 2);
+	ck_assert_int_eq(ctl(1, "flows -n -1 web"), 2);
 	ck_assert_int_eq(ctl(1, "handover web"), 1);
 	ck_assert(said("err", "not active here"));
 	ck_assert_int_eq(netns_sh("%s/syncctl -s %s/run-b/ctl peers >/dev/null", programs, dir), 0);
