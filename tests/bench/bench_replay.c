@@ -20,7 +20,7 @@
 #include "tests/lib/journal_lab.h"
 #include "tests/lib/tmpdir.h"
 
-enum { WINDOW = 200000 }; /* flows that live at a time */
+enum { WINDOW = 200000, TURNS = 3 }; /* flows that live at a time; runs of each program */
 
 enum { FLOWS_EACH = 20, RAW_EACH = 668 /* bytes of a record of so many flows, on average */ };
 
@@ -52,37 +52,53 @@ static double children_s(void)
 	       (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
 }
 
-/* CPU time: what others on the machine take is not in it. */
-static double seconds_of(const char *cmd)
+/* CPU time, the least so far: what others on the machine take is not in it, but slows it. */
+static void least_seconds(const char *cmd, double *least)
 {
-	double begin = children_s();
+	double begin = children_s(), took;
 
 	if (system(cmd) != 0) {
 		(void)fprintf(stderr, "failed: %s\n", cmd);
 		exit(1);
 	}
-	return children_s() - begin;
+	took = children_s() - begin;
+	if (*least == 0 || took < *least)
+		*least = took;
 }
 
-static void measure(unsigned records, unsigned each, bool scattered, const char *name)
+/* In turns, so that both have what quiet there is. */
+static void measure(const char *dir, unsigned records, const char *name)
 {
-	char dir[64], self[PATH_MAX] = "", cmd[PATH_MAX + 128], at[64];
-	double verify, zstd, bar;
+	char self[PATH_MAX] = "", unpack[128], prove[PATH_MAX + 128], at[PATH_MAX + 128];
+	double verify = 0, zstd = 0, at_end = 0, bar;
+	char name_at[64];
 
-	tmpdir_make(dir);
-	write_journal(dir, records, each, scattered);
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
 		exit(1);
-	(void)snprintf(cmd, sizeof(cmd), "cat %s/*.zst | zstd -dc >/dev/null", dir);
-	zstd = seconds_of(cmd);
-	(void)snprintf(cmd, sizeof(cmd), "%s/../sync-replay verify -q %s", dirname(self), dir);
-	verify = seconds_of(cmd);
+	(void)dirname(self);
+	(void)snprintf(unpack, sizeof(unpack), "zstd -dcq %s/*.zst >/dev/null", dir);
+	(void)snprintf(prove, sizeof(prove), "%s/../sync-replay verify -q %s", self, dir);
+	(void)snprintf(at, sizeof(at), "%s/../sync-replay at @1999999999 -q %s 2>/dev/null", self,
+		       dir);
+	for (int turn = 0; turn < TURNS; turn++) {
+		least_seconds(unpack, &zstd);
+		least_seconds(prove, &verify);
+	}
+	least_seconds(at, &at_end);
 	bar = records / zstd / 2 < 1.5e6 ? records / zstd / 2 : 1.5e6;
 	bench_emit_peer(name, records / verify, "records/s", "higher", "min(1.5M, zstd -dc / 2)",
 			bar);
-	(void)snprintf(cmd, sizeof(cmd), "%s/../sync-replay at +9999 -q %s 2>/dev/null", self, dir);
-	(void)snprintf(at, sizeof(at), "%s_at_end", name);
-	bench_emit_peer(at, seconds_of(cmd), "s", "lower", "verify, from the start", verify);
+	(void)snprintf(name_at, sizeof(name_at), "%s_at_end", name);
+	bench_emit_peer(name_at, at_end, "s", "lower", "verify, from the start", verify);
+}
+
+static void measure_kind(unsigned records, unsigned each, bool scattered, const char *name)
+{
+	char dir[64];
+
+	tmpdir_make(dir);
+	write_journal(dir, records, each, scattered);
+	measure(dir, records, name);
 	tmpdir_remove(dir);
 }
 
@@ -139,6 +155,7 @@ static void measure_large(unsigned records)
 	tmpdir_remove(dir);
 	tmpdir_make(dir);
 	write_journal(dir, records, FLOWS_EACH, false);
+	measure(dir, records, "replay_verify_rate_packed_well");
 	bench_emit("replay_large_unpacked", records * (double)RAW_EACH / 1e9, "GB", "higher");
 	bench_emit_peer("replay_large_verify_rss", run_replay("verify", NULL, dir).mb, "MB",
 			"lower", "a tenth of the journal", verify.mb);
@@ -158,9 +175,8 @@ int main(void)
 
 	if (sodium_init() < 0)
 		return 1;
-	measure(records, 1, false, "replay_verify_rate");
-	measure(records / 10, FLOWS_EACH, true, "replay_verify_rate_full_datagrams");
-	measure(records / 10, FLOWS_EACH, false, "replay_verify_rate_packed_well");
+	measure_kind(records, 1, false, "replay_verify_rate");
+	measure_kind(records, FLOWS_EACH, true, "replay_verify_rate_full_datagrams");
 	measure_large((unsigned)((quick ? 0.5e9 : 10e9) / RAW_EACH));
 	return 0;
 }

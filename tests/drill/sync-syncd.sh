@@ -181,8 +181,8 @@ desk_complete() {
   "$B/syncctl" -c "$WORK/desk-b/syncd.conf" -j status | tr -d ' \n' | grep -q '"complete":true'
 }
 
-# desk_flows: those of the desk's kernel but for the desk's own, counted.
+# desk_flows: those of the desk's kernel but for its own (the stream, IGMP of its group), counted.
 desk_flows() {
   { ip netns exec desk-b conntrack -L -f ipv4; ip netns exec desk-b conntrack -L -f ipv6; } 2>/dev/null |
-    grep -cv 'dport=8849 '
+    grep -cEv 'dport=8849 |^unknown +2 '
 }
