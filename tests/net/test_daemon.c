@@ -366,10 +366,9 @@ static bool has_metric(void *text)
 	return ctl(0, "metrics") == 0 && said("out", text);
 }
 
-static bool says_refused(void *ctx)
+static bool log_says(void *text)
 {
-	(void)ctx;
-	return logged(0, "datagrams had passed a router and were refused");
+	return logged(0, text);
 }
 
 /* Nonsense, what was routed, and the datagrams of another cluster: a counter each, and no more. */
@@ -377,6 +376,7 @@ START_TEST(test_strangers)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(SYNC_PORT)};
 	char all_counted[] = "syncd_malformed_total 200";
+	char routed_refused[] = "datagrams had passed a router and were refused";
 	char all_refused[] = "syncd_link_ttl_refused_total{link=\"s\"} 3";
 	int fd, ttl = 255, routed = 254;
 
@@ -404,7 +404,7 @@ START_TEST(test_strangers)
 	ck_assert_int_eq(netns_switch(ns[0]), 0);
 	ck_assert(netns_wait_for(has_metric, all_counted, WAIT_MS));
 	ck_assert(netns_wait_for(has_metric, all_refused, WAIT_MS));
-	ck_assert(netns_wait_for(says_refused, NULL, WAIT_MS));
+	ck_assert(netns_wait_for(log_says, routed_refused, WAIT_MS));
 	ck_assert_int_eq(ctl(0, "-j status"), 0);
 	ck_assert(said("out", "\"peers\": []"));
 	ck_assert(!said("out", "\"bad_tag\": 0"));
@@ -434,11 +434,6 @@ START_TEST(test_one_id_twice)
 	ck_assert_msg(netns_wait_for(impostor_seen, NULL, WAIT_MS), "no alarm");
 }
 END_TEST
-
-static bool log_says(void *text)
-{
-	return logged(0, text);
-}
 
 static bool other_says_too(void *unused)
 {
@@ -551,6 +546,49 @@ START_TEST(test_reload)
 }
 END_TEST
 
+static bool has_role(void *role)
+{
+	return ctl(0, "role web") == 0 && said("out", role);
+}
+
+/* keepalived's fifo: who has no such instance any more takes nothing over. */
+START_TEST(test_fifo)
+{
+	static const struct {
+		const char *state;
+		char role[16];
+	} told[] = {{"MASTER", "active\n"}, {"FAULT", "standby\n"}, {"DELETED", "idle\n"}};
+	char more[256];
+
+	snprintf(more, sizeof(more), GROUPS "keepalived { fifo = \"%s/fifo\" }\n", dir);
+	configure(0, "1.key", more);
+	start_and_wait(0);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		char role[16];
+
+		memcpy(role, told[i].role, sizeof(role));
+		ck_assert_int_eq(
+			netns_sh("echo 'INSTANCE \"web\" %s 100' >%s/fifo", told[i].state, dir), 0);
+		ck_assert_msg(netns_wait_for(has_role, role, WAIT_MS), "%s", told[i].state);
+	}
+}
+END_TEST
+
+/* A firewall that refuses what the daemon sends is named. */
+START_TEST(test_refused)
+{
+	char unsent[] = "datagrams could not be sent: Operation not permitted";
+
+	ck_assert_int_eq(netns_sh("nft 'table inet f { chain o { type filter hook output "
+				  "priority 0; udp dport 8849 drop; }; }'"),
+			 0);
+	start_and_wait(0);
+	ck_assert(netns_wait_for(log_says, unsent, WAIT_MS));
+	ck_assert_int_eq(ctl(0, "status"), 0);
+	ck_assert(said("out", " not sent)"));
+}
+END_TEST
+
 /* The README's way: the example with the site's own names, a key, and it runs. */
 START_TEST(test_example)
 {
@@ -628,6 +666,8 @@ int main(void)
 	tcase_add_test(t, test_events_off);
 	tcase_add_test(t, test_metrics_listener);
 	tcase_add_test(t, test_reload);
+	tcase_add_test(t, test_fifo);
+	tcase_add_test(t, test_refused);
 	tcase_add_test(t, test_example);
 	tcase_add_test(t, test_genkey);
 	suite_add_tcase(s, t);
