@@ -16,6 +16,7 @@
 #include "tests/lib/pair.h"
 
 enum { PATIENCE_MS = 90000, STEP = 12500, STEP_NS = 250000000, FLOWS = 200000 };
+enum { MADE_LEAST = 48000, AGAIN_MAX = 2 };
 
 static double cpu_us(pid_t pid)
 {
@@ -101,6 +102,16 @@ static struct round run_round(bool journal, unsigned flows)
 	return r;
 }
 
+/* Again where the machine, being busy, made fewer flows than the figure is about. */
+static struct round run_round_at_rate(bool journal)
+{
+	struct round r = run_round(journal, FLOWS);
+
+	for (int again = 0; again < AGAIN_MAX && r.made_s < MADE_LEAST; again++)
+		r = run_round(journal, FLOWS);
+	return r;
+}
+
 int main(void)
 {
 	int rounds = getenv("QUICK") && getenv("QUICK")[0] == '1' ? 2 : 6;
@@ -111,7 +122,7 @@ int main(void)
 		return 0;
 	for (int i = 0; i < 2 * rounds; i++) {
 		bool with = (i + i / 2) % 2; /* neither is always the first of two */
-		struct round r = run_round(with, FLOWS);
+		struct round r = run_round_at_rate(with);
 
 		us[with][0] += r.us[0];
 		us[with][1] += r.us[1];
