@@ -77,7 +77,7 @@ static void write_events(FILE *to, const struct gather *g)
 				      text_state(e->from), text_state(e->to), e->term);
 		(void)fputc('}', to);
 	}
-	(void)fputc(']', to);
+	(void)fprintf(to, "],\"events_more\":%zu", g->events_more);
 }
 
 static void write_lags(FILE *to, const struct gather *g)

@@ -108,11 +108,6 @@ const struct journal_header *segment_header(const struct segment *s)
 	return &s->header;
 }
 
-const struct journal_block *segment_block(const struct segment *s)
-{
-	return &s->block;
-}
-
 uint64_t segment_offset(const struct segment *s)
 {
 	return s->offset;

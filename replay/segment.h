@@ -31,9 +31,6 @@ int segment_next(struct segment *s, struct journal_record *out);
 /* Blocks that end before this wall clock are passed over, without being unpacked. */
 void segment_skip_before(struct segment *s, uint64_t wall_us);
 
-/* The header of the block that the last record came from. */
-const struct journal_block *segment_block(const struct segment *s);
-
 /* Bytes read so far, and SHA-256 of all of them (once the end was reached: of the file). */
 uint64_t segment_offset(const struct segment *s);
 void segment_hash(const struct segment *s, uint8_t out[JOURNAL_HASH_LEN]);

@@ -24,11 +24,11 @@
 
 struct engine;
 
-/* The time of a turn of the loop, read once. */
 /* Who has left the active role offers its own flows for so long to the one that it follows, unless
  * both are equal before. */
 #define ENGINE_HEAL_US (10 * S_US)
 
+/* The time of a turn of the loop, read once. */
 struct engine_now {
 	uint64_t mono_us, wall_us;
 };

@@ -137,7 +137,7 @@ struct stream {
 	uint16_t node;
 	uint64_t session;
 	struct receiver *receiver;
-	uint64_t status_due_us, status_applied, installed, nak_next_us;
+	uint64_t status_due_us, installed;
 	uint32_t since_status;
 };
 

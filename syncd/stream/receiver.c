@@ -467,11 +467,6 @@ uint32_t receiver_window(const struct receiver *r)
 	return window < REORDER_MAX ? (uint32_t)window : REORDER_MAX;
 }
 
-uint64_t receiver_session(const struct receiver *r)
-{
-	return r->session;
-}
-
 const struct receiver_stats *receiver_stats(const struct receiver *r)
 {
 	return &r->stats;

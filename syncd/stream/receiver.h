@@ -58,7 +58,6 @@ uint64_t receiver_last(const struct receiver *r);    /* highest known to exist *
 
 /* Datagrams beyond receiver_applied that can be taken; what a Status says. */
 uint32_t receiver_window(const struct receiver *r);
-uint64_t receiver_session(const struct receiver *r);
 const struct receiver_stats *receiver_stats(const struct receiver *r);
 
 #endif

@@ -574,8 +574,3 @@ bool sim_node_status(struct sim_node *n, uint32_t group, struct engine_group_sta
 {
 	return n->engine && engine_group_status(n->engine, group - 1, out) == 0;
 }
-
-struct term sim_node_disk_term(const struct sim_node *n, uint32_t group)
-{
-	return n->term[group - 1];
-}

@@ -96,7 +96,6 @@ uint64_t sim_node_started_us(const struct sim_node *n);
 struct engine *sim_node_engine(struct sim_node *n); /* NULL while it is down */
 struct sim_kernel *sim_node_kernel(struct sim_node *n, enum flow_kind kind);
 bool sim_node_status(struct sim_node *n, uint32_t group, struct engine_group_status *out);
-struct term sim_node_disk_term(const struct sim_node *n, uint32_t group);
 
 /* The group of a flow: the last byte of the address that clients connect to; 0: none. */
 uint32_t sim_node_classify(const struct flow_key *key, uint32_t groups);

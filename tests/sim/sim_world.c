@@ -14,7 +14,6 @@
 #define TRAFFIC_US   (10 * MS_US)
 #define TOUCH_US     (400 * MS_US)
 #define AGREE_US     (40 * S_US)
-#define HANDOVER_MAX (3 * S_US)
 
 void sim_trace(struct sim_world *w, const char *fmt, ...)
 {
