@@ -139,6 +139,17 @@ static bool peer_is_complete(const struct peer *p, const struct group *g)
 	return hg && hg->complete && term_compare(hg->term, g->term) == 0;
 }
 
+/* An equal check of this stream said so too, and may have outrun the hello. */
+static bool stream_is_complete(struct engine *e, const struct group *g, const struct stream *s,
+			       const struct data_info *info)
+{
+	if (info->has_check)
+		return info->check.complete;
+	if (g->equal && g->equal_session == s->session && g->equal_term == info->term)
+		return true;
+	return peer_is_complete(peers_by_node(e->peers, s->node), g);
+}
+
 /* What was compared with another stream or term says nothing once this one speaks, even if only to
  * somebody else: what it said before was not heard here. */
 static void note_change(struct engine *e, struct group *g, const struct stream *s,
@@ -163,12 +174,11 @@ struct arrival {
 static void apply_as_standby(struct engine *e, struct group *g, struct stream *s,
 			     const struct data_info *info, const struct arrival *a)
 {
-	const struct peer *p = peers_by_node(e->peers, s->node);
-	bool complete = info->has_check ? info->check.complete : peer_is_complete(p, g);
+	const bool complete = stream_is_complete(e, g, s, info);
 
 	e->io.on_record(e->io.ctx, info->has_range && !complete ? RECORD_KEPT : RECORD_APPLIED,
 			s->node, s->session, a->counter, a->payload, a->len);
-	note_lag(e, g, p, info->sent_us);
+	note_lag(e, g, peers_by_node(e->peers, s->node), info->sent_us);
 	note_change(e, g, s, info);
 	if (info->has_range) {
 		if (complete)
