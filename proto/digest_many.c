@@ -88,7 +88,7 @@ static bool hash_rest(const struct hashes *h, const uint8_t key[16], const struc
 		      size_t n, uint64_t *out)
 {
 	struct digest_input padded[MOST];
-	uint64_t all[MOST];
+	uint64_t all[MOST] = {0};
 
 	for (size_t i = 0; i < MOST; i++)
 		padded[i] = in[i < n ? i : n - 1];

@@ -11,9 +11,9 @@
 
 #include "proto/flow_codec.h"
 
-#define TRAFFIC_US   (10 * MS_US)
-#define TOUCH_US     (400 * MS_US)
-#define AGREE_US     (40 * S_US)
+#define TRAFFIC_US (10 * MS_US)
+#define TOUCH_US   (400 * MS_US)
+#define AGREE_US   (40 * S_US)
 
 void sim_trace(struct sim_world *w, const char *fmt, ...)
 {
