@@ -241,6 +241,29 @@ static void retry_tick(struct engine *e, struct group *g, uint64_t *next_us)
 	sooner(next_us, timed_list_next(&g->retry));
 }
 
+/* A kernel takes a related flow only below its master: one that still waits goes before its turn.
+ */
+static void submit_master(struct engine *e, const struct flow *f)
+{
+	uint8_t key[FLOW_KEY_MAX];
+	struct flow master = {0};
+	const uint8_t *bytes;
+	struct group *g;
+	size_t len;
+	int n;
+
+	if (f->key.kind != FLOW_CONNTRACK || !f->ct.has_master)
+		return;
+	g = group_of_key(e, &f->ct.master);
+	n = flow_key_encode(&f->ct.master, key);
+	if (!g || n < 0 || !group_installs(g) || !table_kernel_take(g->table, key, (size_t)n) ||
+	    !table_get(g->table, key, (size_t)n, &bytes, &len) || flow_decode(bytes, len, &master))
+		return;
+	path_kernel_orphan(e, &master);
+	if (path_kernel_submit(e, SINK_PUT, &master))
+		retry_later(e, g, key, (size_t)n, master.key.kind);
+}
+
 /* Takes one change from the table to its sink. Returns false where the sink has no room. */
 static bool pump_one(struct engine *e, struct group *g, const struct table_item *it)
 {
@@ -256,6 +279,7 @@ static bool pump_one(struct engine *e, struct group *g, const struct table_item 
 		return true; /* another version's kind: kept in the table, for the kernel it means
 				nothing */
 	path_kernel_orphan(e, &f);
+	submit_master(e, &f);
 	err = path_kernel_submit(e, it->del ? SINK_DEL : SINK_PUT, &f);
 	if (!err)
 		return true;

@@ -128,6 +128,17 @@ bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len)
 	return true;
 }
 
+bool table_kernel_take(struct table *t, const uint8_t *key, size_t key_len)
+{
+	struct place at;
+	struct record *rec = bucket_find(t, ahead_position(t, key, key_len), key, key_len, &at);
+
+	if (!rec || (rec->flags & (REC_KERNEL | REC_TOMBSTONE)) != REC_KERNEL)
+		return false;
+	queue_drop(t, rec, KERNEL);
+	return true;
+}
+
 int table_kernel_all(struct table *t)
 {
 	struct bucket_walk w;

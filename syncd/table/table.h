@@ -103,6 +103,10 @@ bool table_kernel_next(struct table *t, struct table_item *out);
  * and it is queued. */
 bool table_kernel_again(struct table *t, const uint8_t *key, size_t key_len);
 
+/* Takes a flow off the kernel's queue before its turn. Returns true where it was there and is live:
+ * the caller gives it to the kernel. */
+bool table_kernel_take(struct table *t, const uint8_t *key, size_t key_len);
+
 /* Queues every live flow for the kernel: install = takeover, or a kernel found empty. 0 or -ENOMEM
  * with nothing queued. */
 int table_kernel_all(struct table *t);

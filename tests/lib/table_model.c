@@ -257,6 +257,16 @@ static void step_kernel_again(struct model *m)
 		entry_queue_kernel(m, e);
 }
 
+static void step_kernel_take(struct model *m)
+{
+	struct entry *e = model_pick(m);
+	bool takes = e->live && e->kernel;
+
+	EXPECT(table_kernel_take(m->t, e->key, e->key_len) == takes);
+	if (takes)
+		e->kernel = 0;
+}
+
 static void step_tell_end(struct model *m)
 {
 	struct entry *e = model_pick(m);
@@ -583,8 +593,10 @@ static void model_step(struct model *m, unsigned phase)
 		step_wire(m);
 	else if (what < 95)
 		step_kernel(m);
-	else if (what < 97)
+	else if (what < 96)
 		step_kernel_again(m);
+	else if (what < 97)
+		step_kernel_take(m);
 	else if (what < 98)
 		step_tell_end(m);
 	else if (rng_one_in(m->rng, 4))

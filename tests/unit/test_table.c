@@ -160,6 +160,12 @@ START_TEST(test_kernel_again_and_all)
 	ck_assert_uint_eq(table_queued(t, TABLE_KERNEL), 1);
 	b = flow(60, 0);
 	ck_assert(!table_kernel_again(t, b->key, b->key_len));
+	ck_assert(!table_kernel_take(t, b->key, b->key_len));
+	b = flow(3, 0);
+	ck_assert(table_kernel_take(t, b->key, b->key_len));
+	ck_assert(!table_kernel_take(t, b->key, b->key_len));
+	expect_idle();
+	ck_assert(table_kernel_again(t, b->key, b->key_len));
 	ck_assert_int_eq(table_kernel_all(t), 0);
 	ck_assert_uint_eq(table_queued(t, TABLE_KERNEL), 50);
 	expect_kernel(3, 0, false);
