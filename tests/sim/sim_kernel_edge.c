@@ -14,7 +14,11 @@
 
 #include "tests/sim/sim_kernel_priv.h"
 
-enum { DUMP_PIECE = 24, OFFLOADED = 125 /* permille of records */ };
+enum {
+	DUMP_PIECE = 24,
+	OFFLOADED = 125,   /* permille of records */
+	OFFLOADED_MAX = 2, /* dumps on end: a table that begins learns the rest from the next one */
+};
 
 struct dump_key {
 	size_t len;
@@ -171,14 +175,30 @@ static void dump_end(struct sim_source *s, int err)
 }
 
 /* As the kernel tells of an established connection that a flowtable has. */
-static void offload(struct flow *f)
+static void offload(const struct sim_kernel *k, struct flow *f)
 {
+	struct entry *e = entry_find(k, &f->key);
+
 	if (f->key.kind != FLOW_CONNTRACK || f->key.l4proto != IPPROTO_TCP ||
 	    f->ct.state != TCP_CONNTRACK_ESTABLISHED)
 		return;
+	if (e && e->offloaded == OFFLOADED_MAX) {
+		e->offloaded = 0;
+		return;
+	}
+	if (e)
+		e->offloaded++;
 	f->ct.state = TCP_CONNTRACK_NONE;
 	memset(f->ct.tcp_flags, 0, sizeof f->ct.tcp_flags);
 	memset(f->ct.tcp_scale, 0, sizeof f->ct.tcp_scale);
+}
+
+static void told_whole(const struct sim_kernel *k, const struct flow *f)
+{
+	struct entry *e = entry_find(k, &f->key);
+
+	if (e)
+		e->offloaded = 0;
 }
 
 static void hand_event(struct sim_source *s)
@@ -218,7 +238,9 @@ static void hand_record(struct sim_source *s)
 	}
 	if (flow_decode(note->bytes, note->len, &f) == 0) {
 		if (sim_rng_chance(&s->kernel->rng, OFFLOADED))
-			offload(&f);
+			offload(s->kernel, &f);
+		else
+			told_whole(s->kernel, &f);
 		s->ev.on_dump(s->ev.ctx, &f, note->ours);
 	}
 	free(note);

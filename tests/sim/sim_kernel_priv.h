@@ -35,7 +35,8 @@ struct note *note_new_key(const struct flow_key *k); /* of a delete, of which on
 struct entry {
 	struct flow flow; /* borrows from bytes */
 	uint64_t expires_us;
-	bool ours; /* made by the sink */
+	bool ours;	   /* made by the sink */
+	uint8_t offloaded; /* dumps on end that told of it so */
 	uint8_t bytes[FLOW_MAX];
 };
 
