@@ -139,7 +139,8 @@ size_t fleet_staying(const struct fleet *fleet)
 		const struct flow *flow = fleet->flows[i];
 
 		n += flow->state != FLOW_DEAD && !flow->group->control &&
-		     flow->group->kind != FLOW_CHURN && !fleet_is_doomed(fleet, flow);
+		     flow->group->kind != FLOW_CHURN && flow->group->kind != FLOW_PARK &&
+		     !fleet_is_doomed(fleet, flow);
 	}
 	return n;
 }

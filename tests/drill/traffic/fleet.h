@@ -50,7 +50,10 @@ void fleet_settle(struct fleet *fleet, uint64_t limit_ns);
 /* How many living flows have not yet; the caller stops asking by fleet_settled(). */
 size_t fleet_unsettled(const struct fleet *fleet);
 
-/* How many living flows need sync and do not come and go: a table that knows all holds as many. */
+/*
+ * How many living flows need sync and do not come and go: a table that knows all holds as many. Of
+ * parked ones no client knows whether they live.
+ */
 size_t fleet_staying(const struct fleet *fleet);
 
 /* Runs what is due and what the poller reports, for at most max_ms. Returns true when standard
