@@ -184,7 +184,9 @@ static void on_addresses(struct ev_loop *loop, ev_io *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (err && log_allow(&d->limit_addresses, daemon_now().mono_us, 10 * S_US, NULL))
-		log_warning("addresses: %s", strerror(-err));
+		log_warning("addresses: %s: read again with their next change", strerror(-err));
+	if (err)
+		return;
 	look_for_addresses(d, daemon_now().mono_us);
 	daemon_update_ready(d);
 }

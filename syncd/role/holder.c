@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-enum { ASK_TIMEOUT_S = 1, ANSWER_MAX = 8192 /* bytes: a part of a dump */ };
+enum { ASK_TIMEOUT_S = 1, TRIES = 10, ANSWER_MAX = 8192 /* bytes: a part of a dump */ };
 
 struct address {
 	struct flow_addr addr;
@@ -81,7 +81,7 @@ static int on_address(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_ERROR;
 }
 
-static int read_all(struct holder *h)
+static int read_once(struct holder *h)
 {
 	const uint32_t port = mnl_socket_get_portid(h->ask);
 	char buf[ANSWER_MAX];
@@ -106,6 +106,16 @@ static int read_all(struct holder *h)
 			more = MNL_CB_OK; /* the answer to a question given up */
 	}
 	return more < 0 ? -errno : 0;
+}
+
+/* A dump that a change has interrupted may lack any address. */
+static int read_all(struct holder *h)
+{
+	int err = -EINTR;
+
+	for (int i = 0; i < TRIES && err == -EINTR; i++)
+		err = read_once(h);
+	return err;
 }
 
 static int open_watch(struct holder *h)
@@ -143,10 +153,6 @@ int holder_new(struct holder **out)
 	err = open_watch(h);
 	err = err ? err : open_ask(h);
 	err = err ? err : read_all(h);
-	if (err == -EINTR) { /* changed meanwhile: the notification is waiting already */
-		h->stale = true;
-		err = 0;
-	}
 	if (err) {
 		holder_free(h);
 		return err;
