@@ -8,6 +8,7 @@
 
 #include <ev.h>
 
+#include "syncd/base/addresses.h"
 #include "syncd/base/config.h"
 #include "syncd/base/log.h"
 #include "syncd/base/match.h"
@@ -20,7 +21,6 @@
 #include "syncd/kernel/kernel.h"
 #include "syncd/net/link.h"
 #include "syncd/role/guard.h"
-#include "syncd/role/holder.h"
 #include "syncd/role/keepalived_fifo.h"
 #include "syncd/role/ready.h"
 #include "syncd/role/term_store.h"
@@ -87,8 +87,8 @@ struct daemon {
 	struct daemon_edge edge[2]; /* by enum flow_kind */
 	struct daemon_group *group;
 	struct guard *guard;
-	struct holder *holder; /* NULL: who has an address cannot be told */
-	ev_io holder_io;
+	struct addresses *addresses; /* NULL: who has an address cannot be told */
+	ev_io addresses_io;
 	struct rules_watch *rules_watch;
 	struct reach *reach; /* NULL: nothing to be reached */
 	struct rules_found rules;

@@ -157,7 +157,7 @@ static void look_for_addresses(struct daemon *d, uint64_t now_us)
 {
 	for (size_t i = 0; i < d->cfg->groups; i++) {
 		struct daemon_group *g = &d->group[i];
-		const bool held = d->holder && holder_has(d->holder, &g->cfg->match);
+		const bool held = d->addresses && addresses_has(d->addresses, &g->cfg->match);
 
 		if (held && !g->held)
 			g->came_us = now_us;
@@ -179,7 +179,7 @@ int daemon_store_term(struct daemon *d, uint32_t group, struct term highest, enu
 static void on_addresses(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct daemon *d = w->data;
-	const int err = holder_on_readable(d->holder);
+	const int err = addresses_refresh(d->addresses);
 
 	(void)loop;
 	(void)revents;
@@ -191,9 +191,9 @@ static void on_addresses(struct ev_loop *loop, ev_io *w, int revents)
 	daemon_update_ready(d);
 }
 
-static void open_holder(struct daemon *d)
+static void open_addresses(struct daemon *d)
 {
-	const int err = holder_new(&d->holder);
+	const int err = addresses_open(NULL, NULL, &d->addresses);
 
 	if (err) {
 		log_warning("addresses: %s: an active role kept over a restart is taken up "
@@ -202,9 +202,9 @@ static void open_holder(struct daemon *d)
 		return;
 	}
 	look_for_addresses(d, 0);
-	ev_io_init(&d->holder_io, on_addresses, holder_fd(d->holder), EV_READ);
-	d->holder_io.data = d;
-	ev_io_start(d->loop, &d->holder_io);
+	ev_io_init(&d->addresses_io, on_addresses, addresses_fd(d->addresses), EV_READ);
+	d->addresses_io.data = d;
+	ev_io_start(d->loop, &d->addresses_io);
 }
 
 static void on_vrrp(void *ctx, const struct vrrp_event *ev)
@@ -284,7 +284,7 @@ static void restore_roles(struct daemon *d)
 
 		if (term_store_get(d->terms, g->cfg->id, &k) || !k.role_known)
 			k.role = ROLE_STANDBY;
-		if (k.role == ROLE_ACTIVE && k.held && d->holder && !g->held) {
+		if (k.role == ROLE_ACTIVE && k.held && d->addresses && !g->held) {
 			log_notice("group %s: it was active, but its address has left this box",
 				   g->cfg->name);
 			k.role = ROLE_STANDBY;
@@ -333,7 +333,7 @@ int daemon_open_roles(struct daemon *d)
 	err = err ? err : open_fifo(d);
 	if (err)
 		return err;
-	open_holder(d);
+	open_addresses(d);
 	restore_roles(d);
 	daemon_update_ready(d);
 	return 0;
@@ -347,7 +347,7 @@ void daemon_close_roles(struct daemon *d)
 			track_value(false, d->cfg->group[i].ready == CONFIG_FAIL_CLOSED));
 	keepalived_fifo_free(d->fifo);
 	guard_free(d->guard);
-	holder_free(d->holder);
+	addresses_close(d->addresses);
 	term_store_free(d->terms);
 	free(d->group);
 }

@@ -91,7 +91,7 @@ void ct_filter_free(struct ct_filter *filter)
 	free(filter);
 }
 
-int ct_filter_set_addresses(struct ct_filter *filter, const struct ct_address *addrs, size_t count)
+int ct_filter_set_addresses(struct ct_filter *filter, const struct address *addrs, size_t count)
 {
 	struct ct_addrs *own = ct_addrs_new(count);
 	struct ct_addrs *broadcast = ct_addrs_new(count);

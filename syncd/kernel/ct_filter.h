@@ -7,6 +7,7 @@
 #define SYNCD_KERNEL_CT_FILTER_H
 
 #include "proto/flow.h"
+#include "syncd/base/addresses.h"
 
 /* From when on a flow is worth a place on the other nodes. */
 enum ct_from {
@@ -52,14 +53,10 @@ void ct_filter_free(struct ct_filter *filter);
 /*
  * Addresses of this node: flows that begin or end on them (not merely pass, translated) are
  * nobody's to take over. Replaces what was given before. Returns 0 or -ENOMEM, with the former set
- * kept. (Those of other nodes are the engine's: they are told in hellos.)
+ * kept. Nothing to a subnet's broadcast address is synchronised. (Those of other nodes are the
+ * engine's: they are told in hellos.)
  */
-struct ct_address {
-	struct flow_addr addr;
-	uint8_t addr_len;
-	bool broadcast; /* a subnet's broadcast address: nothing to it is synchronised */
-};
-int ct_filter_set_addresses(struct ct_filter *filter, const struct ct_address *addrs, size_t count);
+int ct_filter_set_addresses(struct ct_filter *filter, const struct address *addrs, size_t count);
 
 /* True where protocol and addresses are of the kind that is synchronised. */
 bool ct_filter_wants(const struct ct_filter *filter, const struct flow *f);

@@ -22,7 +22,6 @@
 
 #include "syncd/kernel/ct_bpf.h"
 #include "syncd/kernel/ct_dump.h"
-#include "syncd/kernel/ct_local.h"
 #include "syncd/kernel/ct_message.h"
 #include "syncd/kernel/ct_pace.h"
 #include "syncd/kernel/ct_recent.h"
@@ -36,7 +35,7 @@ enum {
 	 * all begin in the same few lines of the cache. */
 	MESSAGE_BYTES = 2048 + 64,
 	DUMP_SHARE = 4,	       /* of the budget, at least, while a dump runs */
-	LOCAL_EVERY = 64,      /* turns between looks at the addresses while busy */
+	ADDRESSES_EVERY = 64,  /* turns between looks at the addresses while busy */
 	ASK_TIMEOUT_MS = 1000, /* the kernel answers at once */
 	AHEAD = 32,	       /* events read before the first of them is told */
 	EARLY_BITS = 1 << 20,
@@ -52,7 +51,7 @@ struct ct_source {
 	struct ct_config config;
 	struct sink *sink; /* told of losses; may be NULL */
 	struct ct_filter *filter;
-	struct ct_local *local;
+	struct addresses *addresses;
 	struct ct_socket events, ask;
 	struct ct_dump dump;
 	bool dumped; /* it has ended, with dump_err, which is not told yet */
@@ -444,8 +443,8 @@ static int source_poll(struct source *base, unsigned budget, uint64_t now_us)
 		s->stats.busy_turns++;
 		(void)!read(s->timer_fd, &expired, sizeof(expired));
 	}
-	if (!s->pace.busy || s->turn++ % LOCAL_EVERY == 0)
-		(void)ct_local_poll(s->local);
+	if (!s->pace.busy || s->turn++ % ADDRESSES_EVERY == 0)
+		(void)addresses_refresh(s->addresses);
 	events = read_events(s, budget - for_dump);
 	if (events < 0)
 		return events;
@@ -504,7 +503,7 @@ static void source_free(struct source *base)
 	ct_dump_fini(&s->dump);
 	ct_socket_close(&s->events);
 	ct_socket_close(&s->ask);
-	ct_local_close(s->local);
+	addresses_close(s->addresses);
 	ct_filter_free(s->filter);
 	if (s->timer_fd >= 0)
 		close(s->timer_fd);
@@ -556,8 +555,13 @@ static int open_waits(struct ct_source *s)
 	if (err == 0)
 		err = watch(s, EPOLL_CTL_ADD, s->timer_fd, EPOLLIN);
 	if (err == 0)
-		err = watch(s, EPOLL_CTL_ADD, ct_local_fd(s->local), EPOLLIN);
+		err = watch(s, EPOLL_CTL_ADD, addresses_fd(s->addresses), EPOLLIN);
 	return err;
+}
+
+static int set_addresses(void *filter, const struct address *all, size_t count)
+{
+	return ct_filter_set_addresses(filter, all, count);
 }
 
 int ct_source_open(const struct ct_config *c, uint32_t own_portid,
@@ -585,7 +589,7 @@ int ct_source_open(const struct ct_config *c, uint32_t own_portid,
 	if (err == 0)
 		err = ct_socket_open(&s->ask, NETLINK_NETFILTER);
 	if (err == 0)
-		err = ct_local_open(s->filter, &s->local);
+		err = addresses_open(set_addresses, s->filter, &s->addresses);
 	if (err == 0)
 		err = open_waits(s);
 	if (err) {

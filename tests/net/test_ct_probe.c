@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "syncd/kernel/ct_local.h"
 #include "syncd/kernel/ct_probe.h"
 #include "syncd/kernel/ct_source.h"
 #include "syncd/kernel/ct_timeouts.h"
@@ -129,7 +128,7 @@ END_TEST
 /* ---- own addresses --------------------------------------------------------------------------- */
 
 struct wait {
-	struct ct_local *local;
+	struct addresses *addresses;
 	struct ct_filter *filter;
 	struct flow flow;
 	bool wanted;
@@ -139,7 +138,7 @@ static bool is_so(void *ctx)
 {
 	struct wait *w = ctx;
 
-	ck_assert_int_eq(ct_local_poll(w->local), 0);
+	ck_assert_int_eq(addresses_refresh(w->addresses), 0);
 	return ct_filter_wants(w->filter, &w->flow) == w->wanted;
 }
 
@@ -147,6 +146,11 @@ static void expect(struct wait *w, bool wanted)
 {
 	w->wanted = wanted;
 	ck_assert(netns_wait_for(is_so, w, 2000));
+}
+
+static int set_addresses(void *filter, const struct address *all, size_t count)
+{
+	return ct_filter_set_addresses(filter, all, count);
 }
 
 START_TEST(own_addresses_are_watched)
@@ -157,7 +161,7 @@ START_TEST(own_addresses_are_watched)
 	ct_config_init(&c);
 	w.filter = ct_filter_new(&c);
 	ck_assert_ptr_nonnull(w.filter);
-	ck_assert_int_eq(ct_local_open(w.filter, &w.local), 0);
+	ck_assert_int_eq(addresses_open(set_addresses, w.filter, &w.addresses), 0);
 	w.flow = ct_lab_flow(IPPROTO_TCP, _i ? 16 : 4, CT_LAB_PLAIN, 1);
 	expect(&w, true);
 	/* A connection that this box answers itself. */
@@ -175,7 +179,7 @@ START_TEST(own_addresses_are_watched)
 	ck_assert_int_eq(netns_sh("ip addr del %s dev lo", _i ? "2001:db8::7/128" : "192.0.2.7/32"),
 			 0);
 	expect(&w, true);
-	ct_local_close(w.local);
+	addresses_close(w.addresses);
 	ct_filter_free(w.filter);
 }
 END_TEST

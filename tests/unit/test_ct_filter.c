@@ -150,10 +150,10 @@ END_TEST
 START_TEST(own_connections_are_left_out)
 {
 	struct flow f = ct_lab_flow(IPPROTO_TCP, 4, CT_LAB_DNAT, 1);
-	struct ct_address vip = {.addr = f.key.dst, .addr_len = 4};
-	struct ct_address client = {.addr = f.key.src, .addr_len = 4};
-	struct ct_address server = {.addr = f.ct.reply_src, .addr_len = 4};
-	struct ct_address broadcast = {.addr = f.key.dst, .addr_len = 4, .broadcast = true};
+	struct address vip = {.addr = f.key.dst, .addr_len = 4};
+	struct address client = {.addr = f.key.src, .addr_len = 4};
+	struct address server = {.addr = f.ct.reply_src, .addr_len = 4};
+	struct address broadcast = {.addr = f.key.dst, .addr_len = 4, .broadcast = true};
 	struct ct_config c;
 	struct ct_filter *filter;
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* holder.c against the real kernel: addresses of both families that come and go. */
+/* addresses.c against the real kernel: addresses of both families that come and go. */
 #include <check.h>
 #include <stdlib.h>
 
-#include "syncd/role/holder.h"
+#include "syncd/base/addresses.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/suite.h"
 
 enum { WAIT_MS = 10000, CROWD = 3000 };
 
-static struct holder *holder;
+static struct addresses *addresses;
 static struct config *config;
 
 static void setup(void)
@@ -24,18 +24,18 @@ static void setup(void)
 	ck_assert_int_eq(netns_enter(), 0);
 	ck_assert_msg(config_parse(text, "t", &config, err) == 0, "%s", err);
 	ck_assert_int_eq(netns_sh("ip addr add 203.0.113.11/24 dev lo"), 0);
-	ck_assert_int_eq(holder_new(&holder), 0);
+	ck_assert_int_eq(addresses_open(NULL, NULL, &addresses), 0);
 }
 
 static void teardown(void)
 {
-	holder_free(holder);
+	addresses_close(addresses);
 	config_free(config);
 }
 
 static bool has(size_t group)
 {
-	return holder_has(holder, &config->group[group].match);
+	return addresses_has(addresses, &config->group[group].match);
 }
 
 static size_t wanted_group;
@@ -44,7 +44,7 @@ static bool wanted;
 static bool is_as_wanted(void *unused)
 {
 	(void)unused;
-	ck_assert_int_eq(holder_on_readable(holder), 0);
+	ck_assert_int_eq(addresses_refresh(addresses), 0);
 	return has(wanted_group) == wanted;
 }
 
@@ -68,7 +68,7 @@ START_TEST(test_come_and_go)
 			 0);
 	expect(0, true);
 	expect(1, false);
-	ck_assert(!has(2)); /* a network has no holder */
+	ck_assert(!has(2)); /* nobody has a whole network */
 }
 END_TEST
 
@@ -84,7 +84,7 @@ START_TEST(test_crowd)
 	ck_assert_int_eq(netns_sh("ip addr add 203.0.113.10/32 dev lo && "
 				  "ip addr del 203.0.113.11/24 dev lo"),
 			 0);
-	ck_assert_int_eq(holder_on_readable(holder), 0);
+	ck_assert_int_eq(addresses_refresh(addresses), 0);
 	ck_assert(has(0));
 	ck_assert_int_eq(netns_sh("ip addr del 203.0.113.10/32 dev lo"), 0);
 	expect(0, false);
@@ -93,10 +93,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("holder");
-	TCase *t = tcase_create("holder");
+	Suite *s = suite_create("addresses");
+	TCase *t = tcase_create("addresses");
 
-	if (!netns_usable("holder"))
+	if (!netns_usable("addresses"))
 		return 77;
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
