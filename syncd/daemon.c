@@ -23,8 +23,10 @@ int daemon_load_keys(const struct config *c, struct group_key *key, size_t *keys
 		int err = key_file_read(path, &key[i]);
 
 		if (err) {
-			log_error("key %u: %s: %s%s", c->key[i].id, path, strerror(-err),
-				  err == -ENOENT   ? ": make one with `syncctl genkey`"
+			log_error("key %u: %s: %s%s", c->key[i].id, path,
+				  err == -EBADMSG ? "not a key file" : strerror(-err),
+				  err == -ENOENT || err == -EBADMSG
+					  ? ": make one with `syncctl genkey`"
 				  : err == -EACCES ? ": must be 0600 and ours"
 						   : "");
 			return err == -EACCES || err == -EPERM ? EXIT_RIGHTS : EXIT_USAGE;

@@ -107,7 +107,9 @@ struct daemon {
 	ev_prepare turn;
 	ev_timer wake, second;
 	ev_signal sigterm, sigint, sighup;
-	bool runs_programs; /* hooks were configured at the start: the right to was kept */
+	bool runs_programs;	 /* hooks were configured at the start: the right to was kept */
+	uint64_t other_key_told; /* datagrams refused for their key, of which the log has spoken */
+	struct log_limit limit_other_key;
 	struct log_limit limit_datagram, limit_source, limit_sink, limit_track, limit_addresses;
 	int exit_code;
 };

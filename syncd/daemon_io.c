@@ -248,6 +248,22 @@ static void say_losses(struct daemon_link *l, uint64_t now_us)
 	}
 }
 
+/* Where keys differ each node hears nobody, and nothing else would tell why. */
+static void say_other_key(struct daemon *d, uint64_t now_us)
+{
+	const struct engine_counters *c = engine_counters(d->engine);
+	const uint64_t refused = c->bad_tag + c->unknown_key;
+
+	if (refused == d->other_key_told ||
+	    !log_allow(&d->limit_other_key, now_us, SAY_LOSSES_US, NULL))
+		return;
+	log_warning("%llu datagrams were sealed with another key, %llu of them under an id that is "
+		    "not here, and refused: the key files must be alike on all nodes",
+		    (unsigned long long)(refused - d->other_key_told),
+		    (unsigned long long)c->unknown_key);
+	d->other_key_told = refused;
+}
+
 void daemon_watch_links(struct daemon *d)
 {
 	for (size_t i = 0; i < d->links; i++) {
@@ -259,6 +275,7 @@ void daemon_watch_links(struct daemon *d)
 		l->was_up = up;
 		say_losses(l, daemon_now().mono_us);
 	}
+	say_other_key(d, daemon_now().mono_us);
 	if (d->cfg->sync.mode == CONFIG_FAILOVER)
 		choose_data_link(d);
 }

@@ -321,6 +321,21 @@ static void look_at_links(struct doctor *d, const struct config *config, bool ru
 	}
 }
 
+/* Nobody is heard: what came and could not be opened tells why. */
+static void look_at_silence(struct doctor *d, const json_t *counters)
+{
+	const json_int_t sealed = json_integer_value(json_object_get(counters, "bad_tag")) +
+				  json_integer_value(json_object_get(counters, "unknown_key"));
+
+	if (sealed > 0)
+		find(d, "peers", LEVEL_WARN,
+		     "no other node is heard, and %" JSON_INTEGER_FORMAT
+		     " datagrams were sealed with another key: the key files must be alike",
+		     sealed);
+	else
+		find(d, "peers", LEVEL_WARN, "no other node is heard");
+}
+
 /* Whether the nodes are alike: what differs would cost its connections at a takeover. */
 static void look_at_peers(struct doctor *d, const json_t *status)
 {
@@ -332,6 +347,8 @@ static void look_at_peers(struct doctor *d, const json_t *status)
 		     "no syncd answers: services and settings are not compared");
 		return;
 	}
+	if (json_array_size(json_object_get(status, "peers")) == 0)
+		look_at_silence(d, json_object_get(status, "counters"));
 	json_array_foreach(json_object_get(status, "peers"), i, peer)
 	{
 		const char *name = json_string_value(json_object_get(peer, "name"));

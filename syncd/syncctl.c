@@ -95,6 +95,22 @@ static int key_id(const struct options *o)
 	return id >= 1 && id <= UINT16_MAX ? (int)id : 0;
 }
 
+static void say_key(const struct options *o, int id)
+{
+	json_t *all;
+
+	if (!o->json) {
+		(void)printf("key %d is in %s: copy it to every node and add to its configuration\n"
+			     "key %d { file = \"%s\" }\n",
+			     id, o->arg[0], id, o->arg[0]);
+		return;
+	}
+	all = json_pack("{siss}", "id", id, "file", o->arg[0]);
+	(void)json_dumpf(all, stdout, JSON_INDENT(2));
+	(void)putchar('\n');
+	json_decref(all);
+}
+
 static int generate_key(const struct options *o)
 {
 	struct group_key key, like;
@@ -120,10 +136,8 @@ static int generate_key(const struct options *o)
 		(void)fprintf(stderr, "syncctl: %s: %s\n", o->arg[0], strerror(-rc));
 		return 1;
 	}
-	(void)printf("key %d is in %s: copy it to every node and add to its configuration\n"
-		     "key %d { file = \"%s\" }\n",
-		     id, o->arg[0], id, o->arg[0]);
-	return 0;
+	say_key(o, id);
+	return fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* Reads the daemon's configuration. Returns 0, or the exit code after saying why. */

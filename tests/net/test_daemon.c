@@ -210,8 +210,7 @@ START_TEST(test_bad_keys)
 	tmpdir_write(path, "nonsense\n");
 	ck_assert_int_eq(chmod(path, 0600), 0);
 	configure(0, "2.key", GROUPS);
-	start(0);
-	ck_assert_int_eq(ended(0), 2);
+	expect_failure(2, "2.key: not a key file: make one with `syncctl genkey`");
 }
 END_TEST
 
@@ -377,6 +376,7 @@ START_TEST(test_strangers)
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(SYNC_PORT)};
 	char all_counted[] = "syncd_malformed_total 200";
 	char routed_refused[] = "datagrams had passed a router and were refused";
+	char other_key[] = "sealed with another key, 0 of them under an id that is not here";
 	char all_refused[] = "syncd_link_ttl_refused_total{link=\"s\"} 3";
 	int fd, ttl = 255, routed = 254;
 
@@ -405,6 +405,9 @@ START_TEST(test_strangers)
 	ck_assert(netns_wait_for(has_metric, all_counted, WAIT_MS));
 	ck_assert(netns_wait_for(has_metric, all_refused, WAIT_MS));
 	ck_assert(netns_wait_for(log_says, routed_refused, WAIT_MS));
+	ck_assert(netns_wait_for(log_says, other_key, WAIT_MS));
+	ck_assert_int_eq(ctl(0, "doctor"), 0);
+	ck_assert(said("out", "sealed with another key"));
 	ck_assert_int_eq(ctl(0, "-j status"), 0);
 	ck_assert(said("out", "\"peers\": []"));
 	ck_assert(!said("out", "\"bad_tag\": 0"));
@@ -619,9 +622,11 @@ START_TEST(test_genkey)
 
 	ck_assert_int_eq(netns_sh("%s/syncctl genkey %s/7.key >/dev/null", programs, dir), 0);
 	ck_assert_int_eq(netns_sh("%s/syncctl genkey -i 9 %s/nine >/dev/null", programs, dir), 0);
-	ck_assert_int_eq(
-		netns_sh("%s/syncctl genkey -l %s/7.key %s/8.key >/dev/null", programs, dir, dir),
-		0);
+	ck_assert_int_eq(netns_sh("%s/syncctl -j genkey -l %s/7.key %s/8.key | python3 -c 'import "
+				  "json,sys; k = json.load(sys.stdin)\n"
+				  "assert k == {\"id\": 8, \"file\": \"%s/8.key\"}'",
+				  programs, dir, dir, dir),
+			 0);
 	snprintf(path, sizeof(path), "%s/7.key", dir);
 	ck_assert_int_eq(key_file_read(path, &one), 0);
 	snprintf(path, sizeof(path), "%s/nine", dir);
