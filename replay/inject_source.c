@@ -85,8 +85,6 @@ struct inject_source *inject_source_new(const struct digest_key *key, size_t max
 {
 	static const struct source_ops ops = {
 		.name = "journal",
-		.caps = KERNEL_CAP_EVENTS | KERNEL_CAP_DESTROY_EVENTS | KERNEL_CAP_FAST_DUMP |
-			KERNEL_CAP_EXACT,
 		.listen = do_listen,
 		.fd = do_fd,
 		.poll = do_poll,

@@ -10,7 +10,6 @@
 
 enum {
 	DATAGRAMS_PER_TURN = 512,
-	COPY_WITHIN = 64, /* control counters that a copy over a slower link may be behind */
 };
 
 /* Five hellos missed on a link while another brings them. */

@@ -391,7 +391,6 @@ static void sink_free(struct sink *base)
 static const struct sink_ops ops = {
 	.name = "ctnetlink",
 	.capacity = SLOTS,
-	.caps = KERNEL_CAP_EXACT | KERNEL_CAP_ACKS,
 	.submit = sink_submit,
 	.flush = sink_flush,
 	.fd = sink_fd,

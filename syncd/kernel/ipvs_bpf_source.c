@@ -234,7 +234,6 @@ static void source_free(struct source *base)
 
 static const struct source_ops ops = {
 	.name = "bpf",
-	.caps = KERNEL_CAP_EVENTS | KERNEL_CAP_DESTROY_EVENTS | KERNEL_CAP_FAST_DUMP,
 	.listen = source_listen,
 	.fd = source_fd,
 	.poll = source_poll,

@@ -275,7 +275,6 @@ static void sink_free(struct sink *base)
 
 static const struct sink_ops ops = {
 	.name = "netlink",
-	.caps = KERNEL_CAP_EXACT | KERNEL_CAP_ACKS,
 	.capacity = IPVS_QUEUE_MAX,
 	.submit = sink_submit,
 	.flush = sink_flush,

@@ -275,7 +275,6 @@ static void sink_free(struct sink *base)
 
 static const struct sink_ops ops = {
 	.name = "kernel-sync",
-	.caps = 0,
 	.capacity = IPVS_QUEUE_MAX,
 	.submit = sink_submit,
 	.flush = sink_flush,

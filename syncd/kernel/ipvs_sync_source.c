@@ -362,7 +362,6 @@ static void source_free(struct source *base)
 
 static const struct source_ops ops = {
 	.name = "kernel-sync",
-	.caps = KERNEL_CAP_EVENTS,
 	.listen = source_listen,
 	.fd = source_fd,
 	.poll = source_poll,

@@ -50,18 +50,9 @@ enum source_listen {
 	SOURCE_ALL,	/* active */
 };
 
-enum kernel_cap {
-	KERNEL_CAP_EVENTS = 1 << 0,
-	KERNEL_CAP_DESTROY_EVENTS = 1 << 1,
-	KERNEL_CAP_FAST_DUMP = 1 << 2, /* linear in the table */
-	KERNEL_CAP_EXACT = 1 << 3,     /* full state both ways, flow for flow */
-	KERNEL_CAP_ACKS = 1 << 4,      /* the sink's errors come per item */
-};
-
 struct source;
 struct source_ops {
 	const char *name;
-	unsigned caps;						  /* enum kernel_cap */
 	int (*listen)(struct source *s, enum source_listen what); /* 0 or -errno */
 	int (*fd)(const struct source *s); /* to poll for reading; -1: none */
 	/*
@@ -100,7 +91,6 @@ struct sink_events {
 struct sink;
 struct sink_ops {
 	const char *name;
-	unsigned caps;
 	size_t capacity; /* operations that may be pending; submit refuses what is beyond */
 	/*
 	 * Adds one operation to the current batch. f is copied or written out before it returns.

@@ -12,6 +12,9 @@
 
 struct peers;
 
+/* Control counters by which a copy over a slower link may be behind. */
+enum { COPY_WITHIN = 64 };
+
 struct peers_config {
 	uint16_t node;
 	uint64_t session; /* own, random at each start */

@@ -12,7 +12,6 @@ enum {
 	SESSIONS_MAX = UNPROVEN_MAX + ONCE_PROVEN_MAX,
 	SENT_RING = 8192, /* own control datagrams whose time is known: 2 s of 4,000 a second */
 	SEAL_KEYS = 2,	  /* cached a session: before and after a rotation */
-	COPY_WITHIN = 64, /* control counters that a copy over a slower link may be behind */
 };
 
 enum session_state {

@@ -279,8 +279,6 @@ static void source_do_free(struct source *base)
 
 static const struct source_ops source_ops = {
 	.name = "sim",
-	.caps = KERNEL_CAP_EVENTS | KERNEL_CAP_DESTROY_EVENTS | KERNEL_CAP_FAST_DUMP |
-		KERNEL_CAP_EXACT,
 	.listen = source_do_listen,
 	.fd = source_do_fd,
 	.poll = source_do_poll,
@@ -466,7 +464,6 @@ static void sink_do_free(struct sink *base)
 static const struct sink_ops sink_ops = {
 	.name = "sim",
 	.capacity = SIZE_MAX,
-	.caps = KERNEL_CAP_EXACT | KERNEL_CAP_ACKS,
 	.submit = sink_do_submit,
 	.flush = sink_do_flush,
 	.fd = sink_do_fd,
