@@ -268,7 +268,7 @@ static void put_labels(struct ct_writer *w, const struct flow_conntrack *ct, con
 		changed[i] = mask[i] | own[i];
 		labels[i] = (ct->labels[i] & mask[i]) | own[i];
 	}
-	if (memcmp(labels, no_labels, sizeof(no_labels)) == 0)
+	if (memcmp(changed, no_labels, sizeof(no_labels)) == 0)
 		return;
 	ct_put(w, CTA_LABELS, labels, sizeof(labels));
 	ct_put(w, CTA_LABELS_MASK, changed, sizeof(changed));
@@ -302,6 +302,8 @@ static void put_values(struct ct_writer *w, const struct flow *f, const struct c
 void ct_message_insert(struct ct_batch *b, const struct flow *f, const struct ct_write *how)
 {
 	const struct flow_conntrack *ct = &f->ct;
+	/* A new one has none to clear. */
+	bool labelled = memcmp(ct->labels, no_labels, sizeof(no_labels)) != 0;
 	struct ct_writer w =
 		message_begin(b, IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL, &f->key);
 
@@ -310,7 +312,7 @@ void ct_message_insert(struct ct_batch *b, const struct flow *f, const struct ct
 	 */
 	ct_put_be32(&w, CTA_STATUS, (ct->status & ~(uint32_t)IPS_EXPECTED) | IPS_CONFIRMED);
 	put_values(&w, f, how);
-	put_labels(&w, ct, how->label_mask ? how->label_mask : no_labels,
+	put_labels(&w, ct, labelled && how->label_mask ? how->label_mask : no_labels,
 		   how->own_label ? how->own_label : no_labels);
 	if (ct->mark)
 		ct_put_be32(&w, CTA_MARK, ct->mark);

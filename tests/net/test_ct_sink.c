@@ -135,6 +135,10 @@ START_TEST(put_keeps_labels_where_rules_use_them)
 	f.ct.labels[0] = 0x80;
 	assert_round_trip(&f);
 	ck_assert_uint_eq(ct_sink_stats(lab.sink)->updated, 1);
+	/* All of them taken away, as conntrack --label-del does. */
+	memset(f.ct.labels, 0, sizeof(f.ct.labels));
+	assert_round_trip(&f);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->updated, 2);
 }
 END_TEST
 
@@ -208,6 +212,7 @@ START_TEST(marks_that_nothing_enables_are_no_obstacle)
 {
 	struct flow f = ct_lab_flow(IPPROTO_TCP, 4, CT_LAB_BOTH, 1);
 
+	memset(config.label_mask, 0, sizeof(config.label_mask)); /* as by default */
 	config.own_label[15] = 0x80;
 	reopen();
 	assert_round_trip(&f);
