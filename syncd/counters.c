@@ -69,6 +69,25 @@ static const struct counter of_sender[] = {
 };
 
 #undef OF
+#define OF(member, text)                                                        \
+	{                                                                       \
+		"kernel_" #member, offsetof(struct ct_sink_stats, member), text \
+	}
+
+/* What conntrack's sink met: why `refused` and `reinstalled` count. */
+static const struct counter of_sink[] = {
+	OF(clashes, "Flows whose place in the connection table was taken"),
+	OF(replaced, "Of them, those that took the place of what was there"),
+	OF(differed, "Flows that the kernel gave other addresses or ports, and that were replaced"),
+	OF(full, "Refused because the connection table is full"),
+	OF(no_memory, "Refused for want of memory or room, though the table is not full"),
+	OF(no_master, "Related flows refused because their master is not there yet"),
+	OF(odd, "Refused for another reason, which the log names"),
+	OF(unlabeled, "Flows changed without their labels, for which the kernel has no room"),
+	OF(lost_acks, "Batches whose answers were lost, and that were sent again"),
+};
+
+#undef OF
 
 static void each(const struct counter *c, size_t n, const void *from, counter_fn *fn, void *ctx)
 {
@@ -84,8 +103,12 @@ static_assert(sizeof(of_sender) / sizeof(of_sender[0]) * sizeof(uint64_t) ==
 		      sizeof(struct sender_stats),
 	      "each counter of the sender has a name");
 
-void counters_each(const struct engine *e, counter_fn *fn, void *ctx)
+void counters_each(const struct engine *e, const struct ct_sink_stats *sink, counter_fn *fn,
+		   void *ctx)
 {
+	static const struct ct_sink_stats none;
+
 	each(of_engine, sizeof(of_engine) / sizeof(of_engine[0]), engine_counters(e), fn, ctx);
 	each(of_sender, sizeof(of_sender) / sizeof(of_sender[0]), engine_sender_stats(e), fn, ctx);
+	each(of_sink, sizeof(of_sink) / sizeof(of_sink[0]), sink ? sink : &none, fn, ctx);
 }

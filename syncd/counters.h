@@ -7,9 +7,11 @@
 #define SYNCD_COUNTERS_H
 
 #include "syncd/engine.h"
+#include "syncd/kernel/ct_sink.h"
 
-/* Calls fn for each counter in a fixed order. */
+/* Calls fn for each counter in a fixed order. sink: NULL where conntrack is left out. */
 typedef void counter_fn(void *ctx, const char *name, const char *help, uint64_t value);
-void counters_each(const struct engine *e, counter_fn *fn, void *ctx);
+void counters_each(const struct engine *e, const struct ct_sink_stats *sink, counter_fn *fn,
+		   void *ctx);
 
 #endif

@@ -109,7 +109,8 @@ struct daemon {
 	ev_signal sigterm, sigint, sighup;
 	bool runs_programs;	 /* hooks were configured at the start: the right to was kept */
 	uint64_t other_key_told; /* datagrams refused for their key, of which the log has spoken */
-	struct log_limit limit_other_key;
+	uint64_t odd_told;	 /* refusals of conntrack, likewise */
+	struct log_limit limit_other_key, limit_odd;
 	struct log_limit limit_datagram, limit_source, limit_sink, limit_track, limit_addresses;
 	int exit_code;
 };

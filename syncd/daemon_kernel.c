@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/flow.h"
 #include "syncd/daemon.h"
 #include "syncd/kernel/ct_probe.h"
 #include "syncd/kernel/ct_sink.h"
@@ -14,6 +15,8 @@
 #include "syncd/kernel/ipvs.h"
 
 enum { EVENTS_PER_TURN = 4096 };
+
+#define SAY_REFUSED_US (60 * S_US)
 
 static void on_source(struct ev_loop *loop, ev_io *w, int revents)
 {
@@ -288,6 +291,23 @@ static void tell_addresses(struct daemon *d)
 	engine_set_addresses(d->engine, &h);
 }
 
+/* Why a flow is refused only the kernel's answer tells; a full table has its alarm. */
+static void say_refused(struct daemon *d, uint64_t now_us)
+{
+	const struct sink *s = d->edge[FLOW_CONNTRACK].sink;
+	const struct ct_sink_stats *n = s ? ct_sink_stats(s) : NULL;
+	char flow[FLOW_TEXT_MAX];
+
+	if (!n || n->odd == d->odd_told || !log_allow(&d->limit_odd, now_us, SAY_REFUSED_US, NULL))
+		return;
+	(void)flow_key_format(&n->odd_key, flow);
+	log_warning("conntrack: the kernel refused %llu changes, the last of %s: %s%s; they are "
+		    "tried again each second",
+		    (unsigned long long)(n->odd - d->odd_told), flow, strerror(-n->odd_err),
+		    n->odd_err == -EOPNOTSUPP ? " (is its helper loaded here?)" : "");
+	d->odd_told = n->odd;
+}
+
 static const char *link_fault(const struct daemon *d)
 {
 	for (size_t i = 0; i < d->links; i++)
@@ -311,5 +331,6 @@ void daemon_check_box(struct daemon *d)
 	if (why)
 		fault[n++] = why;
 	engine_set_faults(d->engine, fault, n);
+	say_refused(d, daemon_now().mono_us);
 	tell_addresses(d);
 }

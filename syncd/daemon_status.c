@@ -25,6 +25,9 @@ static struct status_box box_of(struct daemon *d)
 		.conntrack = edge[FLOW_CONNTRACK].source != NULL
 				     ? edge[FLOW_CONNTRACK].source->ops->name
 				     : NULL,
+		.ct_sink = edge[FLOW_CONNTRACK].sink != NULL
+				   ? ct_sink_stats(edge[FLOW_CONNTRACK].sink)
+				   : NULL,
 		.peer_link = daemon_peer_link,
 		.peer_drift = peer_drift,
 		.ctx = d,
@@ -68,9 +71,10 @@ int daemon_on_peers(void *ctx, const json_t *request, json_t *response)
 int daemon_on_stats(void *ctx, const json_t *request, json_t *response)
 {
 	struct daemon *d = ctx;
+	const struct status_box box = box_of(d);
 
 	(void)request;
-	(void)json_object_set_new(response, "counters", status_counters_json(d->engine));
+	(void)json_object_set_new(response, "counters", status_counters_json(d->engine, &box));
 	return CTL_CODE_YES;
 }
 

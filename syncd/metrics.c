@@ -173,6 +173,6 @@ void metrics_print(struct engine *e, const struct status_box *box, struct engine
 	print_states(e, to);
 	print_peers(e, now, to);
 	print_links(box, to);
-	counters_each(e, print_counter, to);
+	counters_each(e, box->ct_sink, print_counter, to);
 	(void)fputs("# EOF\n", to);
 }

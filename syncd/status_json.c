@@ -161,11 +161,11 @@ static void add_counter(void *ctx, const char *name, const char *help, uint64_t 
 	set_number(ctx, name, value);
 }
 
-json_t *status_counters_json(const struct engine *e)
+json_t *status_counters_json(const struct engine *e, const struct status_box *box)
 {
 	json_t *o = json_object();
 
-	counters_each(e, add_counter, o);
+	counters_each(e, box->ct_sink, add_counter, o);
 	return o;
 }
 
@@ -191,6 +191,6 @@ json_t *status_json(struct engine *e, const struct status_box *box, struct engin
 	set_text(kernel, "conntrack", box->conntrack);
 	set_text(kernel, "ipvs", box->ipvs);
 	(void)json_object_set_new(o, "kernel", kernel);
-	(void)json_object_set_new(o, "counters", status_counters_json(e));
+	(void)json_object_set_new(o, "counters", status_counters_json(e, box));
 	return o;
 }

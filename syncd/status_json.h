@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "syncd/engine.h"
+#include "syncd/kernel/ct_sink.h"
 #include "syncd/net/link.h"
 
 struct status_link {
@@ -26,7 +27,8 @@ struct status_box {
 	uint64_t started_us; /* monotonic */
 	struct status_link link[LINKS_MAX];
 	size_t links;
-	const char *conntrack, *ipvs; /* names of the back ends; NULL: none */
+	const char *conntrack, *ipvs;	     /* names of the back ends; NULL: none */
+	const struct ct_sink_stats *ct_sink; /* NULL: none */
 	/* The link on which a node was last heard; NULL: not known. The function may be NULL. */
 	const char *(*peer_link)(void *ctx, uint16_t node);
 	/* Names of what differs from a peer, into text; may be NULL. */
@@ -40,6 +42,6 @@ json_t *status_json(struct engine *e, const struct status_box *box, struct engin
 /* Parts, for commands that answer less. */
 json_t *status_group_json(const struct engine_group_status *st);
 json_t *status_peers_json(struct engine *e, const struct status_box *box, struct engine_now now);
-json_t *status_counters_json(const struct engine *e);
+json_t *status_counters_json(const struct engine *e, const struct status_box *box);
 
 #endif

@@ -183,6 +183,27 @@ static bool table_is_full(void)
 	return count >= 0 && max > 0 && count >= max;
 }
 
+static void count_refused(struct ct_sink_stats *n, const struct ct_task *t)
+{
+	n->refused++;
+	switch (-t->err) {
+	case ENFILE:
+		n->full++;
+		break;
+	case ENOENT: /* of a change: the flow itself is gone, and put there again */
+		n->no_master += t->op == SINK_PUT;
+		break;
+	case ENOMEM:
+	case ENOSPC:
+		n->no_memory++;
+		break;
+	default:
+		n->odd++;
+		n->odd_err = t->err;
+		n->odd_key = t->flow.key;
+	}
+}
+
 static void count_done(struct ct_sink *s, struct ct_task *t)
 {
 	struct ct_sink_stats *n = &s->stats;
@@ -196,16 +217,14 @@ static void count_done(struct ct_sink *s, struct ct_task *t)
 
 	if (t->err == -ENOMEM && s->full == FULL_UNKNOWN)
 		s->full = table_is_full() ? FULL_YES : FULL_NO;
-	if (t->err == -ENOMEM && s->full == FULL_YES) {
+	if (t->err == -ENOMEM && s->full == FULL_YES)
 		t->err = -ENFILE;
-		n->full++;
-	}
 	n->clashes += t->clashed;
 	n->replaced += t->replaced;
 	n->unlabeled += t->unlabeled;
 	n->differed += t->differed;
 	if (t->err)
-		n->refused++;
+		count_refused(n, t);
 	else if (t->op == SINK_PUT && t->ended == CT_STEP_UPDATE)
 		n->updated++;
 	else

@@ -14,6 +14,11 @@ struct ct_sink_stats {
 	uint64_t unlabeled; /* written without labels, which no rule here uses */
 	uint64_t differed;  /* puts that were read back and had other addresses or ports */
 	uint64_t full;	    /* refused because the table is full */
+	uint64_t no_master; /* refused because the flow's master is not there */
+	uint64_t no_memory; /* refused for want of memory or room other than the table's */
+	uint64_t odd;	    /* refused for any other reason, */
+	int odd_err;	    /* of which the last one */
+	struct flow_key odd_key;
 	uint64_t lost_acks; /* batches whose answers were lost and that were sent again */
 	uint64_t batches;
 	uint64_t nat4, nat6; /* puts of flows with translated addresses, by family */

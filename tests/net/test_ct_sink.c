@@ -293,6 +293,7 @@ START_TEST(put_keeps_helper_and_master)
 	data.ct.status |= IPS_EXPECTED;
 	/* The master first. */
 	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &data), -ENOENT);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->no_master, 1);
 	assert_round_trip(&control);
 	assert_round_trip(&data);
 	/* Again, as an update. */
@@ -312,6 +313,14 @@ START_TEST(unknown_helper_is_refused)
 	strcpy(f.ct.helper, "no-such");
 	ck_assert_int_eq(ct_lab_do(&lab, SINK_PUT, &f), -EOPNOTSUPP);
 	ck_assert_uint_eq(ct_sink_stats(lab.sink)->refused, 1);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->odd, 1);
+	ck_assert_int_eq(ct_sink_stats(lab.sink)->odd_err, -EOPNOTSUPP);
+	ck_assert(flow_key_equal(&ct_sink_stats(lab.sink)->odd_key, &f.key));
+	/* What is gone is renewed no more: nothing that the log would have to name. */
+	f.key.sport++;
+	ck_assert_int_eq(ct_lab_do(&lab, SINK_RENEW, &f), -ENOENT);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->no_master, 0);
+	ck_assert_uint_eq(ct_sink_stats(lab.sink)->odd, 1);
 }
 END_TEST
 

@@ -110,6 +110,8 @@ START_TEST(test_full_and_raised)
 	ck_assert_int_eq(pair_group(&p, 1, "flows"), FLOWS);
 	ck_assert_int_eq(pair_group(&p, 1, "ready"), 0);
 	ck_assert_int_ge(pair_group(&p, 1, "would_lose"), FLOWS - ROOM);
+	ck_assert_int_ge(pair_counter(&p, 1, "kernel_full"), FLOWS - ROOM);
+	ck_assert_int_eq(pair_counter(&p, 1, "kernel_odd"), 0);
 	ck_assert_uint_le(pair_kernel_count(&p, 1), ROOM);
 	expect_complaint(true);
 	log = pair_log(&p, 1);
