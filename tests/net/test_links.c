@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Links of whole daemons: two of them, one that fails, unicast, jumbo frames, loss; and silence. */
+#include <arpa/inet.h>
 #include <check.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "proto/control.h"
 #include "proto/key_file.h"
@@ -172,6 +176,61 @@ START_TEST(test_two_links)
 	under_way(&made, cut_second);
 	expect_equal(made);
 	expect_whole_stream();
+}
+END_TEST
+
+/* ---- IPv6 -------------------------------------------------------------------------------- */
+
+static bool refused_one(void *unused)
+{
+	json_t *r = NULL, *link;
+	bool so;
+
+	(void)unused;
+	if (pair_ask(&p, 0, "status", NULL, NULL, &r) < 0)
+		return false;
+	link = json_array_get(json_object_get(r, "links"), 0);
+	so = json_integer_value(json_object_get(link, "ttl_refused")) == 1;
+	json_decref(r);
+	return so;
+}
+
+/* From node 1 to the group, with that hop limit. */
+static void say_with_hops(int hops)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(SYNC_PORT)};
+	int fd;
+
+	pair_enter(&p, 1);
+	to.sin6_scope_id = if_nametoindex("s0");
+	ck_assert_int_eq(inet_pton(AF_INET6, "ff02::b5:81", &to.sin6_addr), 1);
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops)), 0);
+	ck_assert_int_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	close(fd);
+	pair_leave(&p);
+}
+
+/* By ff02::b5:81, and by nothing else; what has passed a router is refused there too. */
+START_TEST(test_ipv6)
+{
+	unsigned made = 0;
+
+	(void)snprintf(p.link, sizeof(p.link), "family = ipv6");
+	configure("");
+	for (size_t i = 0; i < NODES; i++) {
+		pair_enter(&p, i);
+		ck_assert_int_eq(netns_sh("ip -4 addr flush dev s0"), 0);
+		pair_leave(&p);
+	}
+	start_all();
+	under_way(&made, NULL);
+	expect_equal(made);
+	expect_whole_stream();
+	say_with_hops(SYNC_TTL);
+	say_with_hops(SYNC_TTL - 1);
+	ck_assert(netns_wait_for(refused_one, NULL, PATIENCE_MS));
+	ck_assert_int_eq(pair_counter(&p, 0, "malformed"), 1);
 }
 END_TEST
 
@@ -447,6 +506,7 @@ int main(void)
 	tcase_set_timeout(tc, 180);
 	tcase_add_checked_fixture(tc, up, down);
 	tcase_add_loop_test(tc, test_two_links, 0, sizeof(ways) / sizeof(ways[0]));
+	tcase_add_test(tc, test_ipv6);
 	tcase_add_test(tc, test_unicast);
 	tcase_add_loop_test(tc, test_jumbo, 0, 2);
 	tcase_add_loop_test(tc, test_narrow, 0, 2);

@@ -38,6 +38,7 @@ START_TEST(test_many_flows)
 	ck_assert(pair_wait_equal(&p, 1, MANY, PATIENCE_MS));
 	ck_assert_int_eq(pair_counter(&p, 0, "overruns"), 0);
 	ck_assert_int_eq(pair_counter(&p, 0, "events"), MANY);
+	ck_assert_int_eq(pair_counter(&p, 1, "overruns"), 0);
 	ck_assert_int_eq(pair_counter(&p, 1, "puts_applied"), MANY);
 	ck_assert_int_eq(pair_counter(&p, 1, "refused"), 0);
 	ck_assert_int_eq(pair_ask(&p, 0, "verify", NULL, NULL, NULL), 0);
@@ -127,6 +128,47 @@ START_TEST(test_standby_flushed)
 }
 END_TEST
 
+static bool complains(void *text)
+{
+	json_t *r = NULL, *reason;
+	bool found = false;
+	size_t i;
+
+	(void)pair_ask(&p, 1, "ready", "web", NULL, &r);
+	json_array_foreach(json_object_get(r, "reasons"), i, reason) found |=
+		strstr(json_string_value(reason), text) != NULL;
+	json_decref(r);
+	return found;
+}
+
+static bool is_ready(void *unused)
+{
+	(void)unused;
+	return pair_ask(&p, 1, "ready", "web", NULL, NULL) == 0;
+}
+
+/* Translated flows where nothing translates: not ready, until the ruleset is there. */
+START_TEST(test_no_nat_rules)
+{
+	char why[] = "no NAT chain for IPv4";
+
+	pair_enter(&p, 1);
+	ck_assert_int_eq(netns_sh("nft delete table inet nat"), 0);
+	pair_leave(&p);
+	start_both(0);
+	ck_assert(netns_wait_for(is_ready, NULL, PATIENCE_MS));
+	pair_flows(&p, 0, 0, 10, false);
+	ck_assert(netns_wait_for(complains, why, PATIENCE_MS));
+	pair_enter(&p, 1);
+	ck_assert_int_eq(netns_sh("nft 'table ip nat { chain pre { type nat hook prerouting "
+				  "priority dstnat; }; }'"),
+			 0);
+	pair_leave(&p);
+	ck_assert(netns_wait_for(is_ready, NULL, PATIENCE_MS));
+	ck_assert(pair_wait_equal(&p, 1, 10, PATIENCE_MS));
+}
+END_TEST
+
 /* A flow that no group matches stays where it is, on both. */
 START_TEST(test_outside_untouched)
 {
@@ -206,6 +248,7 @@ static Suite *pair_suite(void)
 	tcase_add_test(tc, test_active_killed);
 	tcase_add_test(tc, test_there_and_back);
 	tcase_add_test(tc, test_standby_flushed);
+	tcase_add_test(tc, test_no_nat_rules);
 	tcase_add_test(tc, test_outside_untouched);
 	tcase_add_test(tc, test_observe);
 	tcase_add_test(tc, test_commit_at_takeover);
