@@ -30,7 +30,7 @@ install: all
 	  sed 's|/usr/local/libexec/syncd|$(LIBEXECDIR)|g' $$sample \
 	    >$(DESTDIR)$(DOCDIR)/keepalived/$${sample##*/} || exit 1; done
 	install -D -m 644 dist/nftables/sync-link.nft $(DESTDIR)$(DOCDIR)/nftables/sync-link.nft
-	install -m 644 README.md NEWS docs/*.md docs/report.png docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
+	install -m 644 README.md NEWS LICENSE docs/*.md docs/report.png docs/examples/syncd.conf $(DESTDIR)$(DOCDIR)
 	install -d -m 755 $(DESTDIR)$(DOCDIR)/wireshark
 	install -m 644 docs/wireshark/* $(DESTDIR)$(DOCDIR)/wireshark
 	for page in docs/man/*.[1-8]; do \
