@@ -136,7 +136,8 @@ static bool print_holder(const struct options *o, const struct input_journal *j,
 
 		if (!filter_group(&o->filter, g->id))
 			continue;
-		held_by_active |= has && g->state == STATE_ACTIVE;
+		/* On the wire there is what some active node has said. */
+		held_by_active |= has && (g->state == STATE_ACTIVE || j->file[0].capture);
 		if (o->json) {
 			json_begin(&l, stdout);
 			json_string_member(&l, "node", j->name);
@@ -179,6 +180,8 @@ int command_who(const struct options *o)
 		return rc;
 	command_resolve_when(&when, &in, NULL);
 	for (size_t i = 0; i < in.journals && !rc; i++) {
+		if (!command_takes(o, &in.journal[i]))
+			continue;
 		rc = state_load(o, &in.journal[i], &when, NULL, &s);
 		if (!rc)
 			held |= print_holder(o, &in.journal[i], &s, key, len);
@@ -201,12 +204,16 @@ struct history {
 	uint64_t lines, start_us;
 };
 
+/* With a flow it was put, without deleted. */
 static void history_line(struct history *h, const struct journal_record *r, const char *what,
 			 const uint8_t *flow, size_t len)
 {
+	const struct filter *f = &h->o->filter;
 	char text[FLOW_TEXT_MAX], at[TEXT_TIME_LEN];
 	struct json_line j;
 
+	if (!filter_record(f, r, h->start_us) || (f->put >= 0 && f->put != (len > 0)))
+		return;
 	h->lines++;
 	if (h->o->json) {
 		json_begin(&j, stdout);
@@ -233,9 +240,8 @@ static void on_piece(void *ctx, const struct journal_record *r, const struct dat
 	const uint8_t *key = bytes;
 	size_t key_len = len;
 
-	(void)info;
 	if ((put && flow_key_slice(bytes, len, &key, &key_len)) || key_len != h->key_len ||
-	    memcmp(key, h->key, key_len) != 0 || !filter_record(&h->o->filter, r, h->start_us))
+	    memcmp(key, h->key, key_len) != 0 || !filter_group(&h->o->filter, info->group))
 		return;
 	if (!put) {
 		history_line(h, r, "deleted", NULL, 0);
@@ -258,7 +264,7 @@ static void check_range(struct history *h, const struct tables *t, const struct 
 	size_t len;
 
 	if (!h->known || h->last_len == 0 || record_data(r, &data, &len, &info) <= 0 ||
-	    !info.has_range)
+	    !info.has_range || !filter_group(&h->o->filter, info.group))
 		return;
 	g = tables_group(t, info.group);
 	if (!g || !g->table || table_get(g->table, h->key, h->key_len, &flow, &len))
@@ -286,7 +292,7 @@ int command_history(const struct options *o)
 	struct history h = {.o = o};
 	const struct tables_events tev = {.piece = on_piece, .ctx = &h};
 	const struct input_events ev = {0};
-	struct input_range range = {.follow = o->follow, .key = o->has_key ? &o->key : NULL};
+	struct input_range range = command_range(o, true);
 	struct history_reading hr = {.h = &h};
 	struct input in;
 	int rc;
@@ -298,6 +304,7 @@ int command_history(const struct options *o)
 	rc = command_open(o, 1, o->args - 1, &in);
 	if (rc)
 		return rc;
+	range.follow = o->follow;
 	for (size_t i = 0; i < in.journals && rc >= 0; i++) {
 		struct digest_key key;
 		bool has = command_digest_key(o, &in.journal[i].file[0].header, &key);
@@ -305,7 +312,7 @@ int command_history(const struct options *o)
 		hr.t = tables_new(has ? &key : NULL, &tev);
 		h.node = in.journal[i].name;
 		h.known = false;
-		h.start_us = in.journal[i].file[0].header.wall_us;
+		h.start_us = in.journal[i].start_us;
 		rc = hr.t ? input_read(&in.journal[i], &range, &ev, history_record, &hr) : -ENOMEM;
 		tables_free(hr.t);
 	}

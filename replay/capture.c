@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEYS_CACHED = 16 };
+enum { KEYS_CACHED = 16, OFFSET_EVERY = 256 /* packets */ };
 
 struct cached_key {
 	uint16_t node;
@@ -43,6 +43,26 @@ bool capture_is(const char *path)
 			is |= memcmp(head, magic[i], sizeof(head)) == 0;
 	(void)fclose(f);
 	return is;
+}
+
+static uint64_t wall_of(const struct pcap_pkthdr *head)
+{
+	return (uint64_t)head->ts.tv_sec * S_US + (uint64_t)head->ts.tv_usec;
+}
+
+uint64_t capture_begin_us(const char *path)
+{
+	char err[PCAP_ERRBUF_SIZE];
+	pcap_t *p = pcap_open_offline(path, err);
+	struct pcap_pkthdr *head;
+	const uint8_t *packet;
+	uint64_t us = 0;
+
+	if (p && pcap_next_ex(p, &head, &packet) == 1)
+		us = wall_of(head);
+	if (p)
+		pcap_close(p);
+	return us;
 }
 
 static struct cached_key *key_of(struct capture *c, const struct frame_header *h)
@@ -116,10 +136,11 @@ int capture_read(const char *path, const struct group_key *key,
 	*stats = (struct capture_stats){0};
 	c = (struct capture){.key = key, .stats = stats};
 	while (!rc && (got = pcap_next_ex(p, &head, &packet)) == 1) {
-		stats->packets++;
+		if (stats->packets++ % OFFSET_EVERY == 0)
+			stats->offset = (uint64_t)ftello(pcap_file(p));
 		if (!read_packet(&c, pcap_datalink(p), packet, head->caplen, &r))
 			continue;
-		r.wall_us = (uint64_t)head->ts.tv_sec * S_US + (uint64_t)head->ts.tv_usec;
+		r.wall_us = wall_of(head);
 		r.mono_us = r.wall_us;
 		rc = fn(ctx, &r);
 	}

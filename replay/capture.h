@@ -12,8 +12,12 @@
 /* True where the file begins like a capture. */
 bool capture_is(const char *path);
 
+/* Wall clock of its first packet; 0: it has none. */
+uint64_t capture_begin_us(const char *path);
+
 struct capture_stats {
 	uint64_t packets, records, sealed; /* sealed: ours by their header, but of another key */
+	uint64_t offset;		   /* in the file, roughly: for who shows how far it is */
 };
 
 /* key NULL: only of insecure nodes. Returns 0, what fn returned, or -errno, -EBADMSG. */

@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "proto/flow_codec.h"
+#include "replay/tables.h"
 
 int command_failed(const char *what, int err)
 {
@@ -23,7 +27,7 @@ int command_open(const struct options *o, int first, int args, struct input *in)
 		(void)fprintf(stderr, "sync-replay: which journal? See sync-replay(1)\n");
 		return EXIT_WRONG_USE;
 	}
-	err = input_find(o->arg + first, args, in);
+	err = input_find(o->arg + first, args, o->follow, in);
 	if (err == -EINVAL) {
 		(void)fprintf(stderr, "sync-replay: - must be the only journal\n");
 		return EXIT_WRONG_USE;
@@ -34,6 +38,97 @@ int command_open(const struct options *o, int first, int args, struct input *in)
 	else if (err)
 		return command_failed(o->arg[first], err);
 	return err ? EXIT_UNREADABLE : 0;
+}
+
+struct input_range command_range(const struct options *o, bool prints)
+{
+	return (struct input_range){
+		.key = o->has_key ? &o->key : NULL,
+		.progress = !o->quiet && !o->follow && isatty(STDERR_FILENO) &&
+			    !(prints && isatty(STDOUT_FILENO)),
+	};
+}
+
+bool command_takes_piece(const struct filter *f, bool put, const uint8_t *bytes, size_t len)
+{
+	const uint8_t *key = bytes;
+	size_t key_len = len;
+	struct flow_key k;
+
+	if (f->put >= 0 && put != f->put)
+		return false;
+	if (put && flow_key_slice(bytes, len, &key, &key_len))
+		return false;
+	return flow_key_decode(key, key_len, &k) == 0 && filter_key(f, &k);
+}
+
+static void count_pieces(const struct filter *f, struct command_record *out)
+{
+	struct data_iter it;
+	enum data_piece piece;
+
+	data_iter_init(&it, out->data, out->len);
+	while ((piece = data_iter_next(&it)) != DATA_END)
+		if (piece != DATA_DIGESTS &&
+		    command_takes_piece(f, piece == DATA_PUT, it.bytes, it.len))
+			*(piece == DATA_PUT ? &out->puts : &out->dels) += 1;
+}
+
+/* The group that a record without a Data speaks of; 0: the node, or none. */
+static uint32_t group_of(const struct journal_record *r)
+{
+	struct journal_sample s;
+	struct journal_change c;
+	struct journal_note n;
+
+	switch ((enum journal_type)r->type) {
+	case JOURNAL_STATE:
+	case JOURNAL_TERM:
+		return journal_change_read(r->payload, r->len, &c) ? 0 : c.group;
+	case JOURNAL_SAMPLE:
+		return journal_sample_read(r->payload, r->len, &s) ? 0 : s.group;
+	case JOURNAL_RESYNC:
+	case JOURNAL_START:
+	case JOURNAL_END:
+	case JOURNAL_RECONCILE:
+	case JOURNAL_KEY:
+	case JOURNAL_CONFIG:
+	case JOURNAL_ALARM:
+		return journal_note_read(r->payload, r->len, &n) ? 0 : n.group;
+	case JOURNAL_SENT:
+	case JOURNAL_APPLIED:
+	case JOURNAL_KEPT:
+	case JOURNAL_TAIL:
+	case JOURNAL_DROPPED:
+	case JOURNAL_CONTROL:
+	case JOURNAL_KEYFRAME:
+	case JOURNAL_LOST:
+	case JOURNAL_INSTALLED:
+	case JOURNAL_TYPES:
+		break;
+	}
+	return 0;
+}
+
+bool command_takes_record(const struct filter *f, const struct journal_record *r, uint64_t start_us,
+			  struct command_record *out)
+{
+	*out = (struct command_record){.has = 0};
+	if (!filter_record(f, r, start_us))
+		return false;
+	out->has = record_data(r, &out->data, &out->len, &out->info);
+	if (out->has <= 0)
+		return !filter_has_flows(f) &&
+		       (!f->group || !group_of(r) || filter_group(f, group_of(r)));
+	if (!filter_group(f, out->info.group))
+		return false;
+	out->puts = out->info.puts;
+	out->dels = out->info.dels;
+	if (!filter_has_flows(f))
+		return true;
+	out->puts = out->dels = 0;
+	count_pieces(f, out);
+	return out->puts + out->dels > 0;
 }
 
 bool command_takes(const struct options *o, const struct input_journal *j)

@@ -37,7 +37,7 @@ static int read_last(const struct options *o, const struct input_journal *j, uin
 		     struct last *out)
 {
 	const struct input_events ev = {0};
-	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
+	const struct input_range range = command_range(o, true);
 	int rc;
 
 	*out = (struct last){.self = j->node, .other = other};
@@ -160,6 +160,7 @@ static int compare(const struct options *o, const struct input_journal *ja,
 	struct comparing c = {.o = o, .name_a = ja->name, .name_b = jb->name};
 	const struct tables_group *ga, *gb;
 	char at_a[TEXT_TIME_LEN], at_b[TEXT_TIME_LEN];
+	struct json_line j;
 	bool exact = true;
 
 	for (size_t i = 0; (ga = tables_at(a->tables, i)) != NULL; i++) {
@@ -184,6 +185,16 @@ static int compare(const struct options *o, const struct input_journal *ja,
 			      "%" PRIu64 " only %s, %" PRIu64 " only %s, %" PRIu64 " differ%s\n",
 			      c.only_a, ja->name, c.only_b, jb->name, c.differ,
 			      exact ? "" : "; NOT EXACT: the journals do not tell all of it");
+	if (o->json) {
+		json_begin(&j, stdout);
+		json_string_member(&j, "a", ja->name);
+		json_string_member(&j, "b", jb->name);
+		json_number_member(&j, "only_a", c.only_a);
+		json_number_member(&j, "only_b", c.only_b);
+		json_number_member(&j, "differ", c.differ);
+		json_bool_member(&j, "exact", exact);
+		json_end(&j);
+	}
 	return c.only_a || c.only_b || c.differ || !exact ? EXIT_FINDINGS : EXIT_CONSISTENT;
 }
 

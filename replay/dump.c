@@ -16,31 +16,6 @@ struct dump {
 	struct json_line j;
 };
 
-static bool piece_wanted(const struct filter *f, bool put, const uint8_t *bytes, size_t len)
-{
-	const uint8_t *key = bytes;
-	size_t key_len = len;
-	struct flow_key k;
-
-	if (f->put >= 0 && put != f->put)
-		return false;
-	if (put && flow_key_slice(bytes, len, &key, &key_len))
-		return false;
-	return flow_key_decode(key, key_len, &k) == 0 && filter_key(f, &k);
-}
-
-static uint64_t pieces_wanted(const struct filter *f, const uint8_t *data, size_t len)
-{
-	struct data_iter it;
-	enum data_piece piece;
-	uint64_t n = 0;
-
-	data_iter_init(&it, data, len);
-	while ((piece = data_iter_next(&it)) != DATA_END)
-		n += piece != DATA_DIGESTS && piece_wanted(f, piece == DATA_PUT, it.bytes, it.len);
-	return n;
-}
-
 static void print_pieces(struct dump *d, const uint8_t *data, size_t len)
 {
 	char text[FLOW_TEXT_MAX];
@@ -55,7 +30,8 @@ static void print_pieces(struct dump *d, const uint8_t *data, size_t len)
 		bool put = piece == DATA_PUT;
 		const char *what;
 
-		if (piece == DATA_DIGESTS || !piece_wanted(&d->o->filter, put, it.bytes, it.len))
+		if (piece == DATA_DIGESTS ||
+		    !command_takes_piece(&d->o->filter, put, it.bytes, it.len))
 			continue;
 		what = put ? text_flow(it.bytes, it.len, text) : text_key(it.bytes, it.len, text);
 		if (d->o->json) {
@@ -265,36 +241,30 @@ static int on_record(void *ctx, const struct journal_record *r)
 {
 	struct dump *d = ctx;
 	const struct filter *f = &d->o->filter;
-	struct data_info info;
-	const uint8_t *data;
-	size_t len;
-	int has;
+	struct command_record cr;
+	bool has;
 
 	if (!d->start_us)
 		d->start_us = r->wall_us;
 	if (!d->o->follow && when_is_after(&f->until, r, d->start_us) &&
 	    f->until.kind != WHEN_COUNTER)
 		return 1;
-	if (!filter_record(f, r, d->start_us))
+	if (!command_takes_record(f, r, d->start_us, &cr))
 		return 0;
-	has = record_data(r, &data, &len, &info);
-	if (has > 0 ? !filter_group(f, info.group) ||
-			      (filter_has_flows(f) && pieces_wanted(f, data, len) == 0)
-		    : filter_has_flows(f))
-		return 0;
+	has = cr.has > 0;
 	print_head(d, r);
-	if (has > 0)
-		print_data(d, &info);
+	if (has)
+		print_data(d, &cr.info);
 	else
 		print_payload(d, r);
-	if (has > 0 && d->o->json && d->o->verbose)
-		print_pieces(d, data, len);
+	if (has && d->o->json && d->o->verbose)
+		print_pieces(d, cr.data, cr.len);
 	if (d->o->json)
 		json_end(&d->j);
 	else
 		(void)fputc('\n', stdout);
-	if (has > 0 && !d->o->json && d->o->verbose)
-		print_pieces(d, data, len);
+	if (has && !d->o->json && d->o->verbose)
+		print_pieces(d, cr.data, cr.len);
 	return ferror(stdout) ? 1 : 0;
 }
 
@@ -311,14 +281,15 @@ int command_dump(const struct options *o)
 {
 	struct dump d = {.o = o};
 	const struct input_events ev = {.damage = on_damage, .ctx = &d};
-	struct input_range range = {.follow = o->follow, .key = o->has_key ? &o->key : NULL};
+	struct input_range range = command_range(o, true);
 	struct input in;
 	int rc = command_open(o, 0, o->args, &in);
 
 	if (rc)
 		return rc;
+	range.follow = o->follow;
 	for (size_t i = 0; i < in.journals && rc >= 0; i++) {
-		d.start_us = in.journal[i].file[0].header.wall_us;
+		d.start_us = in.journal[i].start_us;
 		range.from_us = when_wall_us(&o->filter.from, d.start_us);
 		rc = input_read(&in.journal[i], &range, &ev, on_record, &d);
 	}

@@ -104,23 +104,22 @@ static int on_record(void *ctx, const struct journal_record *r)
 				 .node = r->node,
 				 .session = r->session,
 				 .counter = r->counter};
-	struct data_info info;
-	const uint8_t *data;
+	struct command_record cr;
 	struct seal_key key;
 	size_t len;
 
 	if (when_is_after(&e->o->filter.until, r, e->start_us) &&
 	    e->o->filter.until.kind != WHEN_COUNTER)
 		return 1;
-	if (r->type == JOURNAL_KEYFRAME || !filter_record(&e->o->filter, r, e->start_us) ||
-	    record_data(r, &data, &len, &info) <= 0 || !filter_group(&e->o->filter, info.group))
+	if (r->type == JOURNAL_KEYFRAME ||
+	    !command_takes_record(&e->o->filter, r, e->start_us, &cr) || cr.has <= 0)
 		return 0;
 	if (e->o->has_key)
 		seal_key_derive(&key, &e->o->key, r->node, r->session);
 	else
 		seal_key_insecure(&key);
-	memcpy(e->packet + IP_UDP_LEN + FRAME_HEADER_LEN, data, len);
-	len = seal(&key, &h, e->packet + IP_UDP_LEN, len);
+	memcpy(e->packet + IP_UDP_LEN + FRAME_HEADER_LEN, cr.data, cr.len);
+	len = seal(&key, &h, e->packet + IP_UDP_LEN, cr.len);
 	write_ip(e, r->node, len + 8);
 	write_packet(e, r->wall_us, len + IP_UDP_LEN);
 	return ferror(e->to);
@@ -130,7 +129,7 @@ int command_export(const struct options *o)
 {
 	static struct export e; /* large */
 	const struct input_events ev = {0};
-	struct input_range range = {.key = o->has_key ? &o->key : NULL};
+	struct input_range range = command_range(o, false);
 	struct input in;
 	int rc;
 
@@ -148,7 +147,7 @@ int command_export(const struct options *o)
 	else
 		write_head(e.to);
 	for (size_t i = 0; i < in.journals && rc >= 0 && e.to; i++) {
-		e.start_us = in.journal[i].file[0].header.wall_us;
+		e.start_us = in.journal[i].start_us;
 		range.from_us = when_wall_us(&o->filter.from, e.start_us);
 		rc = input_read(&in.journal[i], &range, &ev, on_record, &e);
 	}

@@ -61,7 +61,7 @@ static void count_flow(struct gather *g, const uint8_t *bytes, size_t len, int64
 	char name[GATHER_LABEL];
 	struct flow f;
 
-	if (flow_decode(bytes, len, &f))
+	if (flow_decode(bytes, len, &f) || !filter_key(&g->o->filter, &f.key))
 		return;
 	name_state(&f, name);
 	*count_of(&g->states, name) += (uint64_t)by;
@@ -78,6 +78,7 @@ static void on_piece(void *ctx, const struct journal_record *r, const struct dat
 	size_t key_len = len, flow_len;
 
 	if (!tg || !tg->table || r->type == JOURNAL_TAIL ||
+	    !filter_group(&g->o->filter, info->group) ||
 	    (put && flow_key_slice(bytes, len, &key, &key_len)))
 		return;
 	if (table_get(tg->table, key, key_len, &flow, &flow_len)) {
@@ -108,6 +109,8 @@ static void write_counts(struct gather *g)
 		memset(g->servers.n, 0, sizeof(g->servers.n));
 	}
 	for (size_t i = 0; (tg = tables_at(g->tables, i)) != NULL; i++) {
+		if (!filter_group(&g->o->filter, tg->id))
+			continue;
 		flows += tg->table ? table_count(tg->table) : 0;
 		if (g->recount && tg->table)
 			(void)table_walk(tg->table, (struct hash_range){0, 0}, count_again, g);
@@ -127,6 +130,8 @@ static void add_event(struct gather *g, const struct gather_event *e)
 	struct gather_event *last = g->events ? &g->event[g->events - 1] : NULL;
 
 	assert(g->event);
+	if (e->group && !filter_group(&g->o->filter, e->group))
+		return;
 	if (last && last->type == e->type && last->group == e->group &&
 	    strcmp(last->text, e->text) == 0 && e->type != JOURNAL_STATE &&
 	    e->wall_us < last->wall_us + CLOSE_US) {
@@ -157,6 +162,24 @@ static void event_of_change(struct gather *g, const struct journal_record *r)
 		(void)snprintf(e.text, sizeof(e.text), "term %" PRIu64 " of node %u", c.term.number,
 			       c.term.node);
 	add_event(g, &e);
+}
+
+/* The state in which a group is when the time begins that is shown. */
+static void state_before(struct gather *g, const struct journal_record *r)
+{
+	struct journal_record then = *r;
+	struct journal_change c;
+
+	if (journal_change_read(r->payload, r->len, &c))
+		return;
+	for (size_t i = 0; i < g->events; i++)
+		if (g->event[i].group == c.group) {
+			memmove(&g->event[i], &g->event[i + 1],
+				(--g->events - i) * sizeof(*g->event));
+			break;
+		}
+	then.wall_us = g->start_us;
+	event_of_change(g, &then);
 }
 
 static void event_of_control(struct gather *g, const struct journal_record *r)
@@ -207,7 +230,7 @@ static void on_sample(struct gather *g, const struct journal_record *r)
 {
 	struct journal_sample s;
 
-	if (journal_sample_read(r->payload, r->len, &s))
+	if (journal_sample_read(r->payload, r->len, &s) || !filter_group(&g->o->filter, s.group))
 		return;
 	if (g->raw_us && s.lag_us)
 		g->offset_us = g->raw_us - (int64_t)s.lag_us;
@@ -229,23 +252,22 @@ static struct histogram *lag_from(struct gather *g, uint16_t node)
 	return &g->lag[g->lags++];
 }
 
-static void on_data(struct gather *g, const struct journal_record *r, const struct data_info *info)
+static void on_data(struct gather *g, const struct journal_record *r,
+		    const struct command_record *cr)
 {
 	bool sent = r->type == JOURNAL_SENT;
 	struct histogram *h;
 
-	if (r->type == JOURNAL_KEYFRAME || info->has_range)
-		g->recount = true;
 	if (r->type == JOURNAL_KEYFRAME)
 		return;
 	series_add(&g->series, sent ? SERIES_SENT : SERIES_APPLIED, r->wall_us, 1);
 	series_add(&g->series, sent ? SERIES_SENT_BYTES : SERIES_APPLIED_BYTES, r->wall_us,
 		   r->len + FRAME_OVERHEAD);
-	series_add(&g->series, SERIES_PUTS, r->wall_us, info->puts);
-	series_add(&g->series, SERIES_DELS, r->wall_us, info->dels);
+	series_add(&g->series, SERIES_PUTS, r->wall_us, cr->puts);
+	series_add(&g->series, SERIES_DELS, r->wall_us, cr->dels);
 	if (sent)
 		return;
-	g->raw_us = (int64_t)(r->wall_us - info->sent_us);
+	g->raw_us = (int64_t)(r->wall_us - cr->info.sent_us);
 	h = lag_from(g, r->node);
 	if (h)
 		histogram_add(h,
@@ -287,26 +309,46 @@ static void on_other(struct gather *g, const struct journal_record *r)
 	}
 }
 
-static int on_record(void *ctx, const struct journal_record *r)
+/* Time goes on where the filters leave any, whatever else they leave. */
+static bool is_in_time(const struct gather *g, const struct journal_record *r)
 {
-	struct gather *g = ctx;
-	struct data_info info;
-	const uint8_t *data;
-	uint32_t bucket;
-	size_t len;
+	const struct filter times = {
+		.from = g->o->filter.from, .until = g->o->filter.until, .node = -1, .type = -1};
 
-	bucket = series_at(&g->series, r->wall_us);
+	return filter_record(&times, r, g->journal->start_us);
+}
+
+static void tell_time(struct gather *g, uint64_t wall_us)
+{
+	uint32_t bucket = series_at(&g->series, wall_us);
+
 	if (bucket != g->bucket && g->records)
 		write_counts(g);
 	g->bucket = bucket;
-	g->bucket_us = g->last_us = r->wall_us;
+	g->bucket_us = g->last_us = wall_us;
 	g->records++;
-	if (r->type == JOURNAL_START)
+}
+
+static int on_record(void *ctx, const struct journal_record *r)
+{
+	struct gather *g = ctx;
+	const bool in_time = is_in_time(g, r);
+	struct command_record cr;
+
+	if (in_time)
+		tell_time(g, r->wall_us);
+	else if (r->type == JOURNAL_STATE && g->records == 0)
+		state_before(g, r);
+	/* What is left out changes the tables all the same, so that the rest is true. */
+	if (r->type == JOURNAL_START || r->type == JOURNAL_KEYFRAME ||
+	    (record_data(r, &cr.data, &cr.len, &cr.info) > 0 && cr.info.has_range))
 		g->recount = true;
 	if (g->tables)
 		tables_apply(g->tables, r);
-	if (record_data(r, &data, &len, &info) > 0)
-		on_data(g, r, &info);
+	if (!in_time || !command_takes_record(&g->o->filter, r, g->journal->start_us, &cr))
+		return 0;
+	if (cr.has > 0)
+		on_data(g, r, &cr);
 	else
 		on_other(g, r);
 	return 0;
@@ -329,11 +371,12 @@ int gather_journal(const struct options *o, const struct input_journal *j, uint6
 {
 	const struct tables_events tev = {.piece = on_piece, .ctx = out};
 	const struct input_events ev = {.damage = on_damage, .ctx = out};
-	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
+	const struct input_range range = command_range(o, false);
 	struct digest_key key;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
+	out->o = o;
 	out->journal = j;
 	out->start_us = start_us;
 	series_init(&out->series, start_us);

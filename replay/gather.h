@@ -28,6 +28,7 @@ struct gather_counts {
 };
 
 struct gather {
+	const struct options *o;
 	const struct input_journal *journal;
 	uint64_t start_us, last_us, records, damaged;
 	struct series series;

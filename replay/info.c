@@ -92,12 +92,21 @@ static int on_record(void *ctx, const struct journal_record *r)
 	return 0;
 }
 
+/* All that was captured is one line: it has no segments. */
+static void begin_capture(struct info *in, const struct input_journal *j)
+{
+	on_segment(in, &j->file[0], NULL);
+	for (size_t i = 0; i < j->files; i++)
+		in->bytes += j->file[i].bytes;
+	(void)strcpy(in->ended, "capture");
+}
+
 int command_info(const struct options *o)
 {
 	struct info in = {.o = o};
 	const struct input_events ev = {
 		.segment = on_segment, .damage = on_damage, .end = on_end, .ctx = &in};
-	const struct input_range range = {0};
+	const struct input_range range = command_range(o, true);
 	struct input input;
 	uint64_t damaged = 0;
 	int rc = command_open(o, 0, o->args, &input);
@@ -111,6 +120,8 @@ int command_info(const struct options *o)
 	for (size_t i = 0; i < input.journals && !rc; i++) {
 		if (!command_takes(o, &input.journal[i]))
 			continue;
+		if (input.journal[i].file[0].capture)
+			begin_capture(&in, &input.journal[i]);
 		rc = input_read(&input.journal[i], &range, &ev, on_record, &in);
 		if (rc < 0)
 			rc = command_failed(in.path ? in.path : input.journal[i].file[0].path, rc);

@@ -12,6 +12,7 @@
 #include "proto/flow_codec.h"
 #include "replay/inject.h"
 #include "replay/state.h"
+#include "replay/text.h"
 
 struct inject {
 	const struct options *o;
@@ -39,6 +40,8 @@ static void wait_until(struct inject *in, uint64_t at_us)
 
 static void submit(struct inject *in, bool put, const struct flow *f)
 {
+	if (in->o->filter.put >= 0 && put != in->o->filter.put)
+		return;
 	if (!in->mono_us)
 		in->mono_us = inject_now_us();
 	if (in->o->pps)
@@ -117,7 +120,7 @@ static int run(struct inject *in, const struct input_journal *j)
 {
 	const struct tables_events tev = {.piece = on_piece, .ctx = in};
 	const struct input_events ev = {0};
-	struct input_range range = {.key = in->o->has_key ? &in->o->key : NULL};
+	struct input_range range = command_range(in->o, false);
 	int rc = submit_table(in, j, &range.first);
 
 	if (rc)
@@ -135,7 +138,18 @@ static int run(struct inject *in, const struct input_journal *j)
 static int summary(struct inject *in)
 {
 	const struct injector_stats *st = &in->to->stats;
+	struct json_line j;
 
+	if (in->o->json) {
+		json_begin(&j, stdout);
+		json_bool_member(&j, "dry_run", in->o->dry_run);
+		json_number_member(&j, "puts", st->puts);
+		json_number_member(&j, "dels", st->dels);
+		json_number_member(&j, "refused", st->refused);
+		json_number_member(&j, "left_out", st->skipped);
+		json_end(&j);
+		return in->to->ops->finish(in->to);
+	}
 	(void)printf("%s%" PRIu64 " put, %" PRIu64 " deleted, %" PRIu64 " refused",
 		     in->o->dry_run ? "dry run: " : "", st->puts, st->dels, st->refused);
 	for (size_t i = 0; i < REASONS_MAX && st->reason[i].n; i++)
@@ -150,22 +164,30 @@ static int summary(struct inject *in)
 int command_inject(const struct options *o)
 {
 	struct inject in = {.o = o, .from = o->filter.from, .until = o->filter.until};
+	const struct input_journal *j = NULL;
+	size_t taken = 0;
 	struct input input;
 	int rc = command_open(o, 0, o->args, &input);
 
 	if (rc)
 		return rc;
-	if (input.journals != 1) {
-		(void)fputs("sync-replay: inject plays one node's journal\n", stderr);
+	for (size_t i = 0; i < input.journals; i++)
+		if (command_takes(o, &input.journal[i])) {
+			j = &input.journal[i];
+			taken++;
+		}
+	if (taken != 1) {
+		(void)fputs("sync-replay: inject plays one node's journal: --node names it\n",
+			    stderr);
 		rc = EXIT_WRONG_USE;
 	}
 	if (o->into && o->dry_run) {
 		(void)fputs("sync-replay: --dry-run asks a kernel, --into a group\n", stderr);
 		rc = EXIT_WRONG_USE;
 	}
-	in.start_us = input.journal[0].file[0].header.wall_us;
+	in.start_us = input.journal[0].start_us;
 	rc = rc ? rc : o->into ? inject_node_open(o, &in.to) : inject_kernel_open(o, &in.to);
-	rc = rc ? rc : run(&in, &input.journal[0]);
+	rc = rc ? rc : run(&in, j);
 	rc = rc ? rc : summary(&in);
 	if (in.to)
 		in.to->ops->free(in.to);

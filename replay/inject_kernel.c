@@ -14,6 +14,7 @@
 
 #include "proto/flow_codec.h"
 #include "replay/inject.h"
+#include "replay/text.h"
 #include "syncd/kernel/ct_sink.h"
 
 enum { SHOWN_MAX = 100, WAIT_MS = 100 };
@@ -28,6 +29,7 @@ static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
 	struct to_kernel *k = ctx;
 	struct injector_stats *st = &k->base.stats;
 	char text[FLOW_TEXT_MAX];
+	struct json_line j;
 
 	if (!err)
 		return;
@@ -41,6 +43,14 @@ static void on_result(void *ctx, enum sink_op op, const struct flow *f, int err)
 	if (st->refused++ >= SHOWN_MAX)
 		return;
 	(void)flow_format(f, text);
+	if (k->base.o->json) {
+		json_begin(&j, stdout);
+		json_string_member(&j, "refused", op == SINK_DEL ? "del" : "put");
+		json_string_member(&j, "flow", text);
+		json_string_member(&j, "why", strerror(-err));
+		json_end(&j);
+		return;
+	}
 	(void)printf("refused %s %s: %s\n", op == SINK_DEL ? "delete" : "put", text,
 		     strerror(-err));
 }
@@ -99,7 +109,8 @@ static int kernel_finish(struct injector *base)
 {
 	const struct injector_stats *st = &base->stats;
 
-	(void)puts(st->skipped ? "; what was left out is of IPVS" : "");
+	if (!base->o->json)
+		(void)puts(st->skipped ? "; what was left out is of IPVS" : "");
 	if (base->failed)
 		return command_failed("the kernel", -EIO);
 	return st->refused ? EXIT_FINDINGS : EXIT_CONSISTENT;

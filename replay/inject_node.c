@@ -23,6 +23,7 @@
 #include "proto/key_file.h"
 #include "replay/inject.h"
 #include "replay/inject_source.h"
+#include "replay/text.h"
 #include "syncd/base/config.h"
 #include "syncd/base/match.h"
 #include "syncd/engine.h"
@@ -371,13 +372,37 @@ static void wait_for_standbys(struct to_node *n)
 }
 
 /* Each node that was played to, and what it says of itself. */
+static void print_standby(const struct options *o, const char *node, const char *group,
+			  const struct hello_group *g)
+{
+	struct json_line j;
+
+	if (!o->json) {
+		(void)printf("%s: group %s: %" PRIu64 " flows, %s, term %" PRIu64 " of node %u\n",
+			     node, group, g->flows,
+			     g->ready ? "equal, installed, ready"
+				      : "equal, not ready: ask it (syncctl ready)",
+			     g->term.number, g->term.node);
+		return;
+	}
+	json_begin(&j, stdout);
+	json_string_member(&j, "standby", node);
+	json_string_member(&j, "group", group);
+	json_number_member(&j, "flows", g->flows);
+	json_bool_member(&j, "ready", g->ready);
+	json_number_member(&j, "term", g->term.number);
+	json_number_member(&j, "term_node", g->term.node);
+	json_end(&j);
+}
+
 static int node_finish(struct injector *base)
 {
 	struct to_node *n = (struct to_node *)base;
 	struct peers *peers = engine_peers(n->engine);
 	bool good = base->stats.refused == 0;
 
-	(void)puts(base->stats.skipped ? " (in no group of this configuration)" : "");
+	if (!base->o->json)
+		(void)puts(base->stats.skipped ? " (in no group of this configuration)" : "");
 	wait_for_standbys(n);
 	node_wait(base, inject_now_us() + 2 * HELLO_INTERVAL_US); /* until they have said so */
 	if (base->failed)
@@ -389,12 +414,7 @@ static int node_finish(struct injector *base)
 			if (!g || g->role != ROLE_STANDBY)
 				continue;
 			good &= g->ready;
-			(void)printf("%s: group %s: %" PRIu64 " flows, %s, term %" PRIu64
-				     " of node %u\n",
-				     p->name, n->cfg->group[i].name, g->flows,
-				     g->ready ? "equal, installed, ready"
-					      : "equal, not ready: ask it (syncctl ready)",
-				     g->term.number, g->term.node);
+			print_standby(base->o, p->name, n->cfg->group[i].name, g);
 		}
 	return base->failed || !good ? EXIT_FINDINGS : EXIT_CONSISTENT;
 }

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLLOW_MS = 100 };
+enum { FOLLOW_MS = 100, PROGRESS_STEPS = 200 };
 
 static int read_header(const char *path, struct input_file *out)
 {
@@ -52,6 +52,7 @@ static int add_file(struct input *in, const char *path, bool named)
 
 	if (err == -EBADMSG && capture_is(path)) {
 		(void)strcpy(f.header.name, "capture");
+		f.header.wall_us = capture_begin_us(path);
 		f.capture = true;
 		err = 0;
 	}
@@ -102,7 +103,7 @@ static int add_dir(struct input *in, const char *dir)
 	return err;
 }
 
-static int add_stdin(struct input *in)
+static int add_stream(struct input *in)
 {
 	struct input_journal *j = &in->journal[0];
 
@@ -114,6 +115,43 @@ static int add_stdin(struct input *in)
 	return j->file && j->file[0].path ? 0 : -ENOMEM;
 }
 
+static int copy(int from, int to)
+{
+	static uint8_t buf[1 << 16];
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0, put; at < n; at += put) {
+			put = write(to, buf + at, (size_t)(n - at));
+			if (put < 0)
+				return -errno;
+		}
+	return n < 0 ? -errno : 0;
+}
+
+static int add_stdin(struct input *in)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[PATH_MAX];
+	struct stat st;
+	int err;
+
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		return add_file(in, "/dev/stdin", true);
+	(void)snprintf(path, sizeof(path), "%.4000s/sync-replay.XXXXXX", dir ? dir : "/var/tmp");
+	in->spool = mkostemp(path, O_CLOEXEC);
+	err = in->spool < 0 ? -errno : copy(STDIN_FILENO, in->spool);
+	if (in->spool >= 0)
+		(void)unlink(path);
+	if (err) {
+		(void)fprintf(stderr, "sync-replay: %s, for what a pipe brings: %s\n", path,
+			      strerror(-err));
+		return -EIO;
+	}
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", in->spool);
+	return add_file(in, path, true);
+}
+
 static int by_segment(const void *a, const void *b)
 {
 	const struct input_file *x = a, *y = b;
@@ -123,15 +161,27 @@ static int by_segment(const void *a, const void *b)
 	return x->header.wall_us < y->header.wall_us ? -1 : x->header.wall_us > y->header.wall_us;
 }
 
-int input_find(char *const *arg, int args, struct input *out)
+static void set_start(struct input *in)
+{
+	uint64_t us = UINT64_MAX;
+
+	for (size_t i = 0; i < in->journals; i++)
+		if (in->journal[i].file[0].header.wall_us < us)
+			us = in->journal[i].file[0].header.wall_us;
+	for (size_t i = 0; i < in->journals; i++)
+		in->journal[i].start_us = us;
+}
+
+int input_find(char *const *arg, int args, bool follow, struct input *out)
 {
 	struct stat st;
 	int err = 0;
 
 	memset(out, 0, sizeof(*out));
+	out->spool = -1;
 	for (int i = 0; i < args && !err; i++) {
 		if (strcmp(arg[i], "-") == 0)
-			err = args == 1 ? add_stdin(out) : -EINVAL;
+			err = args != 1 ? -EINVAL : follow ? add_stream(out) : add_stdin(out);
 		else if (stat(arg[i], &st) == 0 && S_ISDIR(st.st_mode))
 			err = add_dir(out, arg[i]);
 		else
@@ -140,6 +190,7 @@ int input_find(char *const *arg, int args, struct input *out)
 	for (size_t i = 0; i < out->journals; i++)
 		qsort(out->journal[i].file, out->journal[i].files, sizeof(struct input_file),
 		      by_segment);
+	set_start(out);
 	if (!err && out->journals == 0)
 		err = -ENOENT;
 	if (err)
@@ -155,6 +206,9 @@ void input_free(struct input *in)
 		free(in->journal[i].file);
 	}
 	in->journals = 0;
+	if (in->spool >= 0)
+		(void)close(in->spool);
+	in->spool = -1;
 }
 
 struct reading {
@@ -176,19 +230,26 @@ static void on_damage(void *ctx, uint64_t offset, const char *what)
 
 static void show_progress(struct reading *rd, uint64_t now)
 {
-	enum { STEPS = 200, WIDTH = 40 };
-	uint64_t step = rd->total ? now * STEPS / rd->total : 0;
+	enum { WIDTH = 40 };
+	uint64_t step = rd->total ? now * PROGRESS_STEPS / rd->total : 0;
 	int full;
 
-	if (!rd->range->progress || rd->total == 0 || (step == rd->told && now < rd->total))
+	if (step > PROGRESS_STEPS)
+		step = PROGRESS_STEPS;
+	if (!rd->range->progress || step == rd->told)
 		return;
 	rd->told = step;
-	full = (int)(step * WIDTH / STEPS);
-	if (full > WIDTH)
-		full = WIDTH;
+	full = (int)(step * WIDTH / PROGRESS_STEPS);
 	(void)fprintf(stderr, "\r[%.*s%*s] %3u %%%s", full,
 		      "########################################", WIDTH - full, "",
-		      (unsigned)(step * 100 / STEPS), now >= rd->total ? "\n" : "");
+		      (unsigned)(step * 100 / PROGRESS_STEPS), step == PROGRESS_STEPS ? "\n" : "");
+}
+
+/* Who stops before the end goes on in a line of its own. */
+static void end_progress(const struct reading *rd)
+{
+	if (rd->told && rd->told < PROGRESS_STEPS)
+		(void)fputc('\n', stderr);
 }
 
 /* The segment that a live journal goes on in, where there is one by now. */
@@ -212,6 +273,12 @@ static bool find_next(struct reading *rd, struct input_file *out)
 	return f.path != NULL;
 }
 
+/* A pipe's end is the end. */
+static bool is_stream(const struct input_file *f)
+{
+	return strcmp(f->path, "-") == 0;
+}
+
 static int read_records(struct reading *rd, struct segment *s, input_record_fn *fn, void *ctx,
 			bool last)
 {
@@ -232,7 +299,7 @@ static int read_records(struct reading *rd, struct segment *s, input_record_fn *
 			continue;
 		}
 		/* Once there is another, what this one had to say is in it: read to its end. */
-		if (!rd->range->follow || !last || segment_ended(s) || next)
+		if (!rd->range->follow || !last || segment_ended(s) || next || is_stream(rd->file))
 			return 0;
 		(void)fflush(stdout);
 		(void)poll(NULL, 0, FOLLOW_MS);
@@ -244,28 +311,49 @@ static int read_records(struct reading *rd, struct segment *s, input_record_fn *
 
 static int open_file(struct reading *rd, struct segment **out)
 {
-	int fd = strcmp(rd->file->path, "-") == 0 ? dup(STDIN_FILENO)
-						  : open(rd->file->path, O_RDONLY | O_CLOEXEC);
+	int fd = is_stream(rd->file) ? dup(STDIN_FILENO)
+				     : open(rd->file->path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : segment_open(fd, on_damage, rd, out);
 }
 
-static int read_captures(const struct input_journal *j, const struct input_range *range,
-			 input_record_fn *fn, void *ctx)
+struct capture_reading {
+	struct reading *rd;
+	struct capture_stats stats;
+	input_record_fn *fn;
+	void *ctx;
+};
+
+static int on_captured(void *ctx, const struct journal_record *r)
 {
-	struct capture_stats st;
+	struct capture_reading *cr = ctx;
+
+	show_progress(cr->rd, cr->rd->done + cr->stats.offset);
+	return cr->fn(cr->ctx, r);
+}
+
+static int read_captures(struct reading *rd, input_record_fn *fn, void *ctx)
+{
+	struct capture_reading cr = {.rd = rd, .fn = fn, .ctx = ctx};
+	const struct input_range *range = rd->range;
+	const struct input_journal *j = rd->j;
+	const struct capture_stats *st = &cr.stats;
 	int rc = 0;
 
 	for (size_t i = 0; i < j->files && !rc; i++) {
-		rc = capture_read(j->file[i].path, range->key, fn, ctx, &st);
-		if (!rc && st.sealed)
+		rc = capture_read(j->file[i].path, range->key, on_captured, &cr, &cr.stats);
+		rd->done += j->file[i].bytes;
+		if (!rc)
+			show_progress(rd, rd->done);
+		if (!rc && st->sealed)
 			(void)fprintf(stderr,
 				      "sync-replay: %s: %llu of %llu packets are sealed with "
 				      "another key%s\n",
-				      j->file[i].path, (unsigned long long)st.sealed,
-				      (unsigned long long)st.packets,
+				      j->file[i].path, (unsigned long long)st->sealed,
+				      (unsigned long long)st->packets,
 				      range->key ? "" : ": give its file by -k");
 	}
+	end_progress(rd);
 	return rc;
 }
 
@@ -278,10 +366,10 @@ int input_read(const struct input_journal *j, const struct input_range *range,
 	size_t i = range->first;
 	int rc = 0;
 
-	if (j->files && j->file[0].capture)
-		return read_captures(j, range, fn, ctx);
 	for (size_t k = i; k < j->files; k++)
 		rd.total += j->file[k].bytes;
+	if (j->files && j->file[0].capture)
+		return read_captures(&rd, fn, ctx);
 	rd.file = i < j->files ? &j->file[i] : NULL;
 	while (!rc && rd.file) {
 		struct input_file next = {0};
@@ -304,7 +392,7 @@ int input_read(const struct input_journal *j, const struct input_range *range,
 			rd.file = &j->file[i];
 			continue;
 		}
-		while (range->follow && !rc && !find_next(&rd, &next)) {
+		while (range->follow && !rc && !is_stream(rd.file) && !find_next(&rd, &next)) {
 			(void)fflush(stdout);
 			(void)poll(NULL, 0, FOLLOW_MS);
 		}
@@ -312,6 +400,7 @@ int input_read(const struct input_journal *j, const struct input_range *range,
 		live = next;
 		rd.file = next.path ? &live : NULL;
 	}
+	end_progress(&rd);
 	if (!rc && ev->end && before)
 		ev->end(ev->ctx, before);
 	segment_close(before);

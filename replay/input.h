@@ -13,7 +13,7 @@
 enum { INPUT_JOURNALS_MAX = NODES_MAX };
 
 struct input_file {
-	char *path; /* "-": standard input */
+	char *path; /* "-": standard input, as it comes */
 	struct journal_header header;
 	uint64_t bytes; /* 0: not known */
 	bool capture;	/* of the wire (capture.h); all of them are journals of node 0 */
@@ -24,16 +24,22 @@ struct input_journal {
 	char name[NODE_NAME_MAX];
 	struct input_file *file; /* by segment number */
 	size_t files;
+	uint64_t start_us; /* beginning of the earliest of all journals that were named */
 };
 
 struct input {
 	struct input_journal journal[INPUT_JOURNALS_MAX];
 	size_t journals;
 	size_t unreadable; /* named, and no segments: told on stderr */
+	int spool;	   /* what came through a pipe; -1: nothing did */
 };
 
-/* Returns 0 where at least one segment was found; -ENOENT, -EINVAL ("-" beside others), -ENOMEM. */
-int input_find(char *const *arg, int args, struct input *out);
+/*
+ * A pipe is kept in a nameless file first ($TMPDIR, /var/tmp), since most commands read more than
+ * once; with `follow` it is read as it comes. Returns 0 where at least one segment was found;
+ * -ENOENT, -EINVAL ("-" beside others), -ENOMEM, or -errno of the file.
+ */
+int input_find(char *const *arg, int args, bool follow, struct input *out);
 void input_free(struct input *in);
 
 struct input_events {

@@ -11,27 +11,31 @@ struct command {
 	const char *name;
 	command_fn *fn;
 	const char *args, *help;
+	bool follows; /* knows -f */
 };
 
 static const struct command commands[] = {
-	{"info", command_info, "JOURNAL...", "what is there: nodes, sessions, segments, times"},
-	{"dump", command_dump, "JOURNAL...", "the records, one a line; -v: flows too"},
-	{"verify", command_verify, "JOURNAL...", "is it whole, and were the tables equal?"},
-	{"at", command_at, "TIME JOURNAL...", "the tables as they were"},
-	{"history", command_history, "FLOW JOURNAL...", "what was said of a flow, and when"},
-	{"who", command_who, "FLOW TIME JOURNAL...", "which node held a flow, and as what"},
-	{"diff", command_diff, "JOURNAL JOURNAL [TIME]", "two nodes' tables, flow by flow"},
-	{"lag", command_lag, "JOURNAL JOURNAL", "from sent to applied, by quantiles"},
-	{"stats", command_stats, "JOURNAL...", "how much of what"},
-	{"inject", command_inject, "JOURNAL", "put its flows into this kernel, or a group"},
-	{"export", command_export, "-o FILE JOURNAL...", "its datagrams as a capture (pcapng)"},
-	{"report", command_report, "-o PAGE JOURNAL...", "all of it on one page of HTML"},
+	{"info", command_info, "JOURNAL...", "what is there: nodes, sessions, segments, times",
+	 false},
+	{"dump", command_dump, "JOURNAL...", "the records, one a line; -v: flows too", true},
+	{"verify", command_verify, "JOURNAL...", "is it whole, and were the tables equal?", true},
+	{"at", command_at, "TIME JOURNAL...", "the tables as they were", false},
+	{"history", command_history, "FLOW JOURNAL...", "what was said of a flow, and when", true},
+	{"who", command_who, "FLOW TIME JOURNAL...", "which node held a flow, and as what", false},
+	{"diff", command_diff, "JOURNAL JOURNAL [TIME]", "two nodes' tables, flow by flow", false},
+	{"lag", command_lag, "JOURNAL JOURNAL", "from sent to applied, by quantiles", false},
+	{"stats", command_stats, "JOURNAL...", "how much of what", false},
+	{"inject", command_inject, "JOURNAL...", "put one's flows into this kernel, or a group",
+	 false},
+	{"export", command_export, "-o FILE JOURNAL...", "its datagrams as a capture (pcapng)",
+	 false},
+	{"report", command_report, "-o PAGE JOURNAL...", "all of it on one page of HTML", false},
 };
 
 static int usage(FILE *to)
 {
 	(void)fputs("usage: sync-replay COMMAND [OPTION...] ARGUMENT...\n"
-		    "JOURNAL is a segment, a directory of them, or - (standard input)\n",
+		    "JOURNAL is a segment, a directory of them, a capture, or - (standard input)\n",
 		    to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		(void)fprintf(to, "  %-8s %-24s %s\n", commands[i].name, commands[i].args,
@@ -68,6 +72,10 @@ int main(int argc, char **argv)
 		rc = options_parse(argc - 1, argv + 1, &o);
 		if (rc)
 			return rc;
+		if (o.follow && !commands[i].follows) {
+			(void)fprintf(stderr, "sync-replay: %s cannot follow\n", argv[1]);
+			return EXIT_WRONG_USE;
+		}
 		rc = commands[i].fn(&o);
 		if (fflush(stdout) && errno != EPIPE)
 			rc = command_failed("standard output", -errno);

@@ -201,8 +201,8 @@ static int write_page(FILE *to, const struct options *o, const struct input *in,
 
 int command_report(const struct options *o)
 {
-	uint64_t start_us = UINT64_MAX;
 	struct gather *g = NULL;
+	uint64_t start_us;
 	struct input in;
 	FILE *to = NULL;
 	int rc;
@@ -215,10 +215,9 @@ int command_report(const struct options *o)
 	rc = command_open(o, 0, o->args, &in);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < in.journals; i++)
-		if (in.journal[i].file[0].header.wall_us < start_us)
-			start_us = in.journal[i].file[0].header.wall_us;
 	assert(in.journals > 0);
+	start_us = when_wall_us(&o->filter.from, in.journal[0].start_us);
+	start_us = start_us ? start_us : in.journal[0].start_us;
 	g = calloc(in.journals, sizeof(*g));
 	to = fopen(o->output, "we");
 	if (!g || !to)

@@ -85,7 +85,7 @@ static bool all_exact(const struct tables *t)
 static size_t first_segment(const struct input_journal *j, const struct when *when,
 			    const struct state_place *place)
 {
-	uint64_t wall_us = when_wall_us(when, j->file[0].header.wall_us);
+	uint64_t wall_us = when_wall_us(when, j->start_us);
 	size_t i = j->files - 1;
 
 	if (place || when->kind == WHEN_COUNTER)
@@ -101,12 +101,12 @@ int state_load(const struct options *o, const struct input_journal *j, const str
 	static const struct tables_events none;
 	struct load l = {.s = out, .when = when, .place = place};
 	const struct input_events ev = {.segment = on_segment, .damage = on_damage, .ctx = &l};
-	struct input_range range = {.first = first_segment(j, when, place),
-				    .key = o->has_key ? &o->key : NULL};
+	struct input_range range = command_range(o, true);
 	int rc = command_need_key(o, j, &out->key);
 
 	out->tables = NULL;
-	l.start_us = j->file[0].header.wall_us;
+	l.start_us = j->start_us;
+	range.first = first_segment(j, when, place);
 	while (!rc) {
 		tables_free(out->tables);
 		out->tables = tables_new(&out->key, &none);

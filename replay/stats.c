@@ -31,25 +31,19 @@ static void count_control(struct stats *s, const struct journal_record *r)
 static int stats_record(void *ctx, const struct journal_record *r)
 {
 	struct stats *s = ctx;
-	struct data_info info;
-	const uint8_t *data;
-	size_t len;
+	struct command_record cr;
 
-	if (!filter_record(&s->o->filter, r, s->start_us) || r->type >= JOURNAL_TYPES)
+	if (r->type >= JOURNAL_TYPES || !command_takes_record(&s->o->filter, r, s->start_us, &cr))
 		return 0;
 	if (!s->first_us)
 		s->first_us = r->wall_us;
 	s->last_us = r->wall_us;
-	if (record_data(r, &data, &len, &info) > 0) {
-		if (!filter_group(&s->o->filter, info.group))
-			return 0;
-		if (r->type != JOURNAL_KEYFRAME) {
-			s->puts += info.puts;
-			s->dels += info.dels;
-			s->ranges += info.has_range;
-			s->checks += info.has_check;
-			s->digests += info.digests;
-		}
+	if (cr.has > 0 && r->type != JOURNAL_KEYFRAME) {
+		s->puts += cr.puts;
+		s->dels += cr.dels;
+		s->ranges += cr.info.has_range;
+		s->checks += cr.info.has_check;
+		s->digests += cr.info.digests;
 	} else if (r->type == JOURNAL_CONTROL) {
 		count_control(s, r);
 	}
@@ -98,14 +92,14 @@ static void stats_print(const struct stats *s)
 int command_stats(const struct options *o)
 {
 	const struct input_events ev = {0};
-	struct input_range range = {.key = o->has_key ? &o->key : NULL};
+	struct input_range range = command_range(o, false);
 	struct input in;
 	int rc = command_open(o, 0, o->args, &in);
 
 	for (size_t i = 0; !rc && i < in.journals; i++) {
 		struct stats s = {.o = o, .name = in.journal[i].name};
 
-		s.start_us = in.journal[i].file[0].header.wall_us;
+		s.start_us = in.journal[i].start_us;
 		range.from_us = when_wall_us(&o->filter.from, s.start_us);
 		rc = input_read(&in.journal[i], &range, &ev, stats_record, &s);
 		if (rc < 0)
@@ -161,9 +155,7 @@ static int lag_record(void *ctx, const struct journal_record *r)
 {
 	struct lag *l = ctx;
 	struct journal_sample s;
-	struct data_info info;
-	const uint8_t *data;
-	size_t len;
+	struct command_record cr;
 
 	if (r->type == JOURNAL_SAMPLE && l->raw_us &&
 	    journal_sample_read(r->payload, r->len, &s) == 0 && s.lag_us) {
@@ -173,15 +165,14 @@ static int lag_record(void *ctx, const struct journal_record *r)
 	if (r->type == JOURNAL_INSTALLED && r->node == l->from)
 		lag_installed(l, r);
 	if ((r->type != JOURNAL_APPLIED && r->type != JOURNAL_KEPT) || r->node != l->from ||
-	    !filter_record(&l->o->filter, r, l->start_us) ||
-	    record_data(r, &data, &len, &info) <= 0 || !filter_group(&l->o->filter, info.group))
+	    !command_takes_record(&l->o->filter, r, l->start_us, &cr) || cr.has <= 0)
 		return 0;
-	l->raw_us = (int64_t)(r->wall_us - info.sent_us);
-	lag_add(l, &l->table, r->wall_us, info.sent_us);
+	l->raw_us = (int64_t)(r->wall_us - cr.info.sent_us);
+	lag_add(l, &l->table, r->wall_us, cr.info.sent_us);
 	if (l->waits < WAITING_MAX) {
 		l->waiting[l->waits].session = r->session;
 		l->waiting[l->waits].counter = r->counter;
-		l->waiting[l->waits++].sent_us = info.sent_us;
+		l->waiting[l->waits++].sent_us = cr.info.sent_us;
 	}
 	return 0;
 }
@@ -221,10 +212,10 @@ static int lag_of(const struct options *o, const struct input_journal *from,
 {
 	static struct lag l; /* large */
 	const struct input_events ev = {0};
-	const struct input_range range = {.key = o->has_key ? &o->key : NULL};
+	const struct input_range range = command_range(o, false);
 	int rc;
 
-	l = (struct lag){.o = o, .from = from->node, .start_us = to->file[0].header.wall_us};
+	l = (struct lag){.o = o, .from = from->node, .start_us = to->start_us};
 	rc = input_read(to, &range, &ev, lag_record, &l);
 	if (rc < 0)
 		return command_failed(to->name, rc);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "replay/state.h"
 #include "replay/text.h"
@@ -355,16 +354,14 @@ static int verify_one(struct verify *v)
 	const struct input_journal *j = v->journal;
 	const struct input_events ev = {
 		.segment = on_segment, .damage = on_damage, .end = on_end, .ctx = v};
-	const struct input_range range = {.follow = o->follow,
-					  .key = o->has_key ? &o->key : NULL,
-					  .progress =
-						  !o->quiet && !o->json && isatty(STDERR_FILENO)};
+	struct input_range range = command_range(o, false);
 	struct digest_key key;
 	int rc;
 
 	v->tables_events =
 		(struct tables_events){.check = on_check, .malformed = on_malformed, .ctx = v};
-	v->start_us = j->file[0].header.wall_us;
+	range.follow = o->follow;
+	v->start_us = j->start_us;
 	v->has_key = command_digest_key(o, &j->file[0].header, &key);
 	if (o->has_key && !v->has_key)
 		return command_need_key(o, j, &key);

@@ -6,6 +6,7 @@
  *   site: lb-0 (crashes), lb-1          desk: node 0 (sync-replay), node 1 (syncd)
  */
 #include <check.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/data.h"
 #include "proto/flow_codec.h"
+#include "syncd/journal/journal.h"
 #include "tests/lib/ct_lab.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/pair.h"
@@ -151,7 +154,7 @@ END_TEST
 /* From the beginning, all that happened: at the journal's pace and at others. */
 START_TEST(test_played)
 {
-	static const char *const options[] = {"--speed 4", "--topspeed", "--pps 4000",
+	static const char *const options[] = {"--speed 4", "--json --topspeed", "--pps 4000",
 					      "--one-at-a-time --topspeed --port 1050"};
 	static const unsigned made[] = {MADE, MADE, MADE, 1}, ended[] = {ENDED, ENDED, ENDED, 1};
 	char counts[64];
@@ -159,11 +162,95 @@ START_TEST(test_played)
 	desk_up("rehearsal = true", "rehearsal = true");
 	desk_starts();
 	ck_assert_msg(inject(options[_i]) == 0, "%s", out);
-	(void)snprintf(counts, sizeof(counts), "%u put, %u deleted, 0 refused\n", made[_i],
-		       ended[_i]);
+	(void)snprintf(counts, sizeof(counts),
+		       _i == 1 ? "\"puts\":%u,\"dels\":%u,\"refused\":0,"
+			       : "%u put, %u deleted, 0 refused\n",
+		       made[_i], ended[_i]);
 	ck_assert_msg(strstr(out, counts), "%s", out);
+	ck_assert_msg(_i != 1 || (strstr(out, "{\"standby\":\"lb-1\",\"group\":\"web\",") &&
+				  strstr(out, "\"ready\":true,")),
+		      "%s", out);
 	ck_assert(pair_wait_equal(&desk, 1, made[_i] - ended[_i], PATIENCE_MS));
 	ck_assert_int_eq(pair_stop(&desk, 1, SIGTERM), 0);
+}
+END_TEST
+
+/* Into the kernel of a namespace that has nothing, without any daemon. */
+START_TEST(test_into_kernel)
+{
+	static const char *const options[] = {"--topspeed", "--json --pps 20000",
+					      "--one-at-a-time --topspeed"};
+	static const char *const said[] = {
+		"1200 put, 0 deleted, 0 refused\n",
+		"{\"dry_run\":false,\"puts\":1200,\"dels\":0,\"refused\":0,\"left_out\":0}\n",
+		"1200 put, 0 deleted, 0 refused\n"};
+	int rc;
+
+	desk_up("", "");
+	pair_enter(&desk, 1);
+	rc = replay_run(&out, "inject -k %s/1.key %s --from @%lld.%09ld %s/journal", site.dir,
+			options[_i], (long long)crash.tv_sec, crash.tv_nsec, site.node[0].dir);
+	pair_leave(&desk);
+	ck_assert_msg(rc == 0 && strcmp(out, said[_i]) == 0, "%d: %s", rc, out);
+	kernel_is_as_at_the_crash();
+}
+END_TEST
+
+/* Two flows of which this kernel refuses one: its master is not there. */
+static void write_two(const char *dir)
+{
+	struct journal_config c = {.dir = dir,
+				   .name = "site",
+				   .node = 1,
+				   .session = 1,
+				   .rotate_bytes = 1 << 20,
+				   .rotate_us = 3600 * S_US,
+				   .keep = 10,
+				   .queue_bytes = 1 << 20};
+	struct journal_record r = {.type = JOURNAL_SENT, .node = 1, .session = 1, .counter = 1};
+	struct flow f = ct_lab_flow(IPPROTO_TCP, 4, CT_LAB_DNAT, 1);
+	uint8_t bytes[FLOW_MAX], payload[DATAGRAM_MAX];
+	struct data_writer w;
+	struct journal *j;
+
+	data_begin(&w, payload, sizeof(payload), 0, 1, 1);
+	ck_assert(data_add_put(&w, bytes, (size_t)flow_encode(&f, bytes)));
+	f.key.sport++;
+	f.ct.reply_dport++;
+	f.ct.has_master = true;
+	f.ct.master = f.key;
+	f.ct.master.sport = 9999;
+	ck_assert(data_add_put(&w, bytes, (size_t)flow_encode(&f, bytes)));
+	r.payload = payload;
+	r.len = w.len;
+	ck_assert(journal_open(&c, &j) == 0 && journal_start(j) == 0);
+	ck_assert(journal_append(j, &r));
+	journal_close(j);
+}
+
+/* What the kernel would refuse, and why, without a trace here. */
+START_TEST(test_dry_run)
+{
+	char dir[PAIR_PATH + 8];
+
+	desk_up("", "");
+	(void)snprintf(dir, sizeof(dir), "%s/two", desk.dir);
+	write_two(dir);
+	pair_enter(&desk, 1);
+	ck_assert_int_eq(replay_run(&out, "inject --dry-run --topspeed %s", dir), 1);
+	ck_assert_msg(strstr(out, "refused put tcp ") &&
+			      strstr(out, ": No such file or directory\n"),
+		      "%s", out);
+	ck_assert_msg(strstr(out,
+			     "dry run: 2 put, 0 deleted, 1 refused (No such file or directory: "
+			     "1)\n"),
+		      "%s", out);
+	ck_assert_int_eq(replay_run(&out, "inject --json --dry-run --topspeed %s", dir), 1);
+	ck_assert_msg(strstr(out, "{\"refused\":\"put\",\"flow\":\"tcp ") &&
+			      strstr(out, "\"why\":\"No such file or directory\"}\n"),
+		      "%s", out);
+	pair_leave(&desk);
+	ck_assert_uint_eq(pair_kernel_count(&desk, 1), 0);
 }
 END_TEST
 
@@ -231,6 +318,8 @@ static Suite *inject_suite(void)
 	tcase_add_checked_fixture(tc, NULL, desk_down);
 	tcase_add_test(tc, test_takeover_rehearsed);
 	tcase_add_loop_test(tc, test_played, 0, 4);
+	tcase_add_loop_test(tc, test_into_kernel, 0, 3);
+	tcase_add_test(tc, test_dry_run);
 	tcase_add_loop_test(tc, test_refused, 0, 5);
 	tcase_add_test(tc, test_gives_way);
 	suite_add_tcase(s, tc);
