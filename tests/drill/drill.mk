@@ -10,7 +10,7 @@ DRILL_LIB  := $(DRILL_OBJ)/content.o $(DRILL_OBJ)/netns.o
 $(B)/drill/%: $(DRILL_OBJ)/%.o $(DRILL_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm
 $(B)/drill/drive: $(patsubst %,$(DRILL_OBJ)/%.o,heap flow fleet report)
 
 .PHONY: drill drill-list soak

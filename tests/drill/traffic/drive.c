@@ -9,9 +9,9 @@
  *   healed [NS]       it is whole again (since NS)
  *   doom N            server N dies: what becomes of its flows is not judged
  *   hang MS           how long a flow may make no progress
- *   demand excess_ms=X | newborn_ms=X | lives_lost=N | apart_moved=N | udp_moved=N
- *   report OUT META PROBLEMS   writes OUT; META and PROBLEMS are files
- * and ends at the end of its input. */
+ *   demand excess_ms=X | excess_chance=X | newborn_ms=X | lives_lost=N | apart_moved=N |
+ * udp_moved=N report OUT META PROBLEMS   writes OUT; META and PROBLEMS are files and ends at the
+ * end of its input. */
 #include "tests/drill/traffic/fleet.h"
 #include "tests/drill/traffic/netns.h"
 #include "tests/drill/traffic/report.h"
@@ -176,6 +176,7 @@ static int do_report(struct drive *d, char *args)
 static int do_demand(struct drive *d, const char *args)
 {
 	if (sscanf(args, "excess_ms=%lf", &d->demand.excess_ms) == 1 ||
+	    sscanf(args, "excess_chance=%lf", &d->demand.excess_chance) == 1 ||
 	    sscanf(args, "newborn_ms=%lf", &d->demand.newborn_ms) == 1 ||
 	    sscanf(args, "lives_lost=%lf", &d->demand.lives_lost) == 1 ||
 	    sscanf(args, "apart_moved=%lf", &d->demand.apart_moved) == 1 ||
@@ -263,6 +264,7 @@ static bool take_commands(struct drive *d)
 int main(int argc, char **argv)
 {
 	static struct drive d = {.demand = {.excess_ms = -1,
+					    .excess_chance = -1,
 					    .newborn_ms = -1,
 					    .lives_lost = -1,
 					    .apart_moved = -1,

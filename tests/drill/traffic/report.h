@@ -9,7 +9,9 @@
 
 /* What a drill may demand besides that no flow was harmed; negative: nothing. */
 struct report_demand {
-	double excess_ms;  /* p99 stall of synced flows above that of control flows */
+	double excess_ms; /* p99 stall of synced flows above that of control flows */
+	/* An excess counts where luck alone shows one as large with a smaller probability. */
+	double excess_chance;
 	double newborn_ms; /* churn: how young a flow may be lost over a fault */
 	/* churn: how many may be lost, however young, since they were made while an address moved;
 	 * such a drill does not pass, its harm is bounded. */
