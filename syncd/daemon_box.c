@@ -4,8 +4,10 @@
  * flows, and what differs from the other nodes without being configured here. Said once each time
  * that it changes, on both nodes.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "syncd/base/match.h"
 #include "syncd/box/drift.h"
 #include "syncd/box/rivals.h"
 #include "syncd/daemon.h"
@@ -13,6 +15,7 @@
 #include "syncd/kernel/ipvs_services.h"
 
 enum { DRIFT_EVERY = 8 }; /* calls of daemon_watch_box */
+#define FILTER_ITEM "filter"
 
 static void say_sync_thread(enum ipvs_daemon_kind kind, const char *name)
 {
@@ -95,8 +98,9 @@ static size_t add_ipvs(struct daemon *d, struct hello_item *item, size_t n)
 
 static void tell_items(struct daemon *d)
 {
-	size_t n = drift_add(d->item, 0, "filter", config_filter_fingerprint(d->cfg));
+	size_t n = drift_add(d->item, 0, FILTER_ITEM, config_filter_fingerprint(d->cfg));
 
+	n = drift_add(d->item, n, "zones", config_zones_fingerprint(d->cfg));
 	/* First, so that it is never what there is no room for. */
 	if (d->cfg->top.rehearsal)
 		n = drift_add(d->item, n, REHEARSAL_ITEM, 1);
@@ -107,9 +111,45 @@ static void tell_items(struct daemon *d)
 	engine_set_items(d->engine, d->item, d->items);
 }
 
+/* Which group is not the same there. Each one's fingerprint has the filter in it, too. */
+static size_t compare_groups(const struct daemon *d, const struct peer *p, char *text, size_t len,
+			     size_t n)
+{
+	char name[GROUP_NAME_MAX + 32];
+
+	for (size_t i = 0; i < d->cfg->groups; i++) {
+		const struct config_group *g = &d->cfg->group[i];
+		const struct hello_group *there = peer_group(p, g->id);
+
+		if (there && there->fingerprint == config_group_fingerprint(d->cfg, g))
+			continue;
+		(void)snprintf(name, sizeof(name), "group %s%s", g->name,
+			       there ? "" : " (not there)");
+		n = drift_name(text, len, n, name);
+	}
+	for (size_t i = 0; i < p->groups; i++) {
+		size_t k = 0;
+
+		while (k < d->cfg->groups && d->cfg->group[k].id != p->group[i].id)
+			k++;
+		if (k < d->cfg->groups)
+			continue;
+		(void)snprintf(name, sizeof(name), "group %u (not here)", p->group[i].id);
+		n = drift_name(text, len, n, name);
+	}
+	return n;
+}
+
 size_t daemon_drift(struct daemon *d, const struct peer *p, char *text, size_t len)
 {
-	return drift_compare(d->item, d->items, p->item, p->items, text, len);
+	const size_t n = drift_compare(d->item, d->items, p->item, p->items, text, len);
+	const struct hello_item *filter = drift_find(p->item, p->items, FILTER_ITEM);
+
+	/* Pages of a hello come one by one: what is not there may be on the next. */
+	if (!filter || filter->hash != config_filter_fingerprint(d->cfg) ||
+	    d->cfg->groups > HELLO_GROUPS_MAX)
+		return n;
+	return compare_groups(d, p, text, len, n);
 }
 
 /* The slot of a peer's last word on drift; NULL: there are more peers than nodes may be. */

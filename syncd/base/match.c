@@ -142,6 +142,17 @@ uint64_t config_filter_fingerprint(const struct config *c)
 	return XXH3_64bits_withSeed(ct->label_mask.item, sizeof(ct->label_mask.item), h);
 }
 
+uint64_t config_zones_fingerprint(const struct config *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < c->groups; i++)
+		if (c->group[i].zones.n > 0)
+			sum += hash_list(c->group[i].id, c->group[i].zones.item,
+					 c->group[i].zones.n, sizeof(c->group[i].zones.item[0]));
+	return sum;
+}
+
 uint64_t config_group_fingerprint(const struct config *c, const struct config_group *g)
 {
 	uint64_t h = config_filter_fingerprint(c) + g->id;

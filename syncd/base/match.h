@@ -32,4 +32,7 @@ uint64_t config_group_fingerprint(const struct config *c, const struct config_gr
 /* The filter's own part of it, to be named where it differs. */
 uint64_t config_filter_fingerprint(const struct config *c);
 
+/* Of the zones of all groups: no part of the others, but named where it differs. */
+uint64_t config_zones_fingerprint(const struct config *c);
+
 #endif

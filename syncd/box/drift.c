@@ -43,21 +43,33 @@ size_t drift_add_settings(struct hello_item *item, size_t n)
 	return n;
 }
 
+size_t drift_name(char *text, size_t len, size_t n, const char *name)
+{
+	const size_t at = strnlen(text, len);
+
+	(void)snprintf(text + at, len - at, "%s%s", n > 0 ? ", " : "", name);
+	return n + 1;
+}
+
+const struct hello_item *drift_find(const struct hello_item *item, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(item[i].name, name, ITEM_NAME_MAX) == 0)
+			return &item[i];
+	return NULL;
+}
+
 size_t drift_compare(const struct hello_item *mine, size_t n, const struct hello_item *theirs,
 		     size_t m, char *text, size_t len)
 {
-	size_t differ = 0, at = 0;
+	size_t differ = 0;
 
 	text[0] = '\0';
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < m; k++) {
-			if (strncmp(mine[i].name, theirs[k].name, ITEM_NAME_MAX) != 0 ||
-			    mine[i].hash == theirs[k].hash)
-				continue;
-			if (at < len)
-				at += (size_t)snprintf(text + at, len - at, "%s%s",
-						       differ > 0 ? ", " : "", mine[i].name);
-			differ++;
-		}
+	for (size_t i = 0; i < n; i++) {
+		const struct hello_item *other = drift_find(theirs, m, mine[i].name);
+
+		if (other != NULL && other->hash != mine[i].hash)
+			differ = drift_name(text, len, differ, mine[i].name);
+	}
 	return differ;
 }

@@ -19,6 +19,12 @@ size_t drift_add_settings(struct hello_item *item, size_t n);
 /* Adds one item; a name that is too long is cut. */
 size_t drift_add(struct hello_item *item, size_t n, const char *name, uint64_t hash);
 
+/* Appends a name to a text of n of them; what has no room is left out. Returns n + 1. */
+size_t drift_name(char *text, size_t len, size_t n, const char *name);
+
+/* The item of that name, or NULL. */
+const struct hello_item *drift_find(const struct hello_item *item, size_t n, const char *name);
+
 /*
  * Writes the names of items that both have and that differ, with ", " between them, into text.
  * Returns how many.

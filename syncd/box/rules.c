@@ -16,27 +16,92 @@ static const char *text(const json_t *o, const char *name)
 	return s != NULL ? s : "";
 }
 
-static bool same_chain(const json_t *chain, const json_t *rule)
+/* A chain's entry in `chains`, by what names it; of "@name" the elements of a map. */
+static json_t *find_chain(json_t *chains, const json_t *in, const char *name)
 {
-	return strcmp(text(chain, "family"), text(rule, "family")) == 0 &&
-	       strcmp(text(chain, "table"), text(rule, "table")) == 0 &&
-	       strcmp(text(chain, "name"), text(rule, "chain")) == 0;
+	char key[512];
+
+	(void)snprintf(key, sizeof(key), "%s %s %s", text(in, "family"), text(in, "table"), name);
+	return json_object_get(chains, key);
 }
 
-static bool is_in_nat_chain(const json_t *list, const json_t *rule)
+static void add_chain(json_t *chains, const json_t *chain)
 {
-	const json_t *o;
+	char key[512];
+
+	(void)snprintf(key, sizeof(key), "%s %s %s", text(chain, "family"), text(chain, "table"),
+		       text(chain, "name"));
+	(void)json_object_set_new(
+		chains, key,
+		json_pack("{s:b,s:i}", "nat", strcmp(text(chain, "type"), "nat") == 0, "rules", 0));
+}
+
+/* A map may hold verdicts that lead elsewhere. */
+static void add_map(json_t *chains, json_t *map)
+{
+	char key[512];
+
+	(void)snprintf(key, sizeof(key), "%s %s @%s", text(map, "family"), text(map, "table"),
+		       text(map, "name"));
+	(void)json_object_set(chains, key, json_object_get(map, "elem"));
+}
+
+/* Marks what a rule of a NAT chain jumps or goes to, at whatever depth it says so. True where one
+ * was not marked before. */
+static bool follow(json_t *chains, const json_t *rule, json_t *of)
+{
+	json_t *inner, *chain;
+	const char *name;
+	bool more = false;
+	size_t i;
+
+	if (json_is_string(of) && json_string_value(of)[0] == '@')
+		return follow(chains, rule, find_chain(chains, rule, json_string_value(of)));
+	json_array_foreach(of, i, inner)
+	{
+		more |= follow(chains, rule, inner);
+	}
+	json_object_foreach(of, name, inner)
+	{
+		more |= follow(chains, rule, inner);
+		if (strcmp(name, "jump") != 0 && strcmp(name, "goto") != 0)
+			continue;
+		chain = find_chain(chains, rule, text(inner, "target"));
+		if (chain == NULL || json_is_true(json_object_get(chain, "nat")))
+			continue;
+		(void)json_object_set_new(chain, "nat", json_true());
+		more = true;
+	}
+	return more;
+}
+
+/* All chains by name, and of each whether it translates: of type nat, or reached from such a one.
+ */
+static json_t *list_chains(json_t *list)
+{
+	json_t *chains = json_object(), *o;
+	bool more = true;
 	size_t i;
 
 	json_array_foreach(list, i, o)
 	{
-		const json_t *chain = json_object_get(o, "chain");
-
-		if (chain != NULL && strcmp(text(chain, "type"), "nat") == 0 &&
-		    same_chain(chain, rule))
-			return true;
+		if (json_object_get(o, "chain") != NULL)
+			add_chain(chains, json_object_get(o, "chain"));
+		if (json_object_get(o, "map") != NULL)
+			add_map(chains, json_object_get(o, "map"));
 	}
-	return false;
+	while (more) {
+		more = false;
+		json_array_foreach(list, i, o)
+		{
+			const json_t *rule = json_object_get(o, "rule");
+			const json_t *chain = find_chain(chains, rule, text(rule, "chain"));
+
+			if (rule != NULL && json_is_true(json_object_get(chain, "nat")))
+				more |= follow(chains, rule, json_object_get(rule, "expr"));
+		}
+	}
+	return chains;
 }
 
 /* Counters count differently on each box; a rule is what else it says. */
@@ -65,21 +130,6 @@ static uint64_t hash_rule(json_t *rule, uint64_t place)
 	return h;
 }
 
-/* How many rules of the same chain stand before this one. */
-static uint64_t place_of(const json_t *list, size_t index, const json_t *rule)
-{
-	uint64_t place = 0;
-
-	for (size_t i = 0; i < index; i++) {
-		const json_t *other = json_object_get(json_array_get(list, i), "rule");
-
-		place += other != NULL && strcmp(text(other, "chain"), text(rule, "chain")) == 0 &&
-			 strcmp(text(other, "table"), text(rule, "table")) == 0 &&
-			 strcmp(text(other, "family"), text(rule, "family")) == 0;
-	}
-	return place;
-}
-
 static void add_flowtable(struct rules_found *out, const json_t *ft)
 {
 	const size_t at = strlen(out->flowtable_names);
@@ -89,17 +139,31 @@ static void add_flowtable(struct rules_found *out, const json_t *ft)
 	out->flowtables++;
 }
 
+/* A sum: the order of tables and chains means nothing. */
+static void add_rule(struct rules_found *out, json_t *chains, json_t *rule)
+{
+	json_t *chain = find_chain(chains, rule, text(rule, "chain"));
+	const json_int_t place = json_integer_value(json_object_get(chain, "rules"));
+
+	if (!json_is_true(json_object_get(chain, "nat")))
+		return;
+	(void)json_object_set_new(chain, "rules", json_integer(place + 1));
+	out->nat += hash_rule(rule, (uint64_t)place);
+	out->nat_rules++;
+}
+
 int rules_parse(const char *json, struct rules_found *out)
 {
 	struct rules_found found = {0};
 	json_t *root = json_loads(json, 0, NULL);
-	json_t *list = json_object_get(root, "nftables"), *o;
+	json_t *list = json_object_get(root, "nftables"), *chains, *o;
 	size_t i;
 
 	if (!json_is_array(list)) {
 		json_decref(root);
 		return -EBADMSG;
 	}
+	chains = list_chains(list);
 	json_array_foreach(list, i, o)
 	{
 		json_t *rule = json_object_get(o, "rule");
@@ -107,12 +171,10 @@ int rules_parse(const char *json, struct rules_found *out)
 
 		if (ft != NULL)
 			add_flowtable(&found, ft);
-		if (rule == NULL || !is_in_nat_chain(list, rule))
-			continue;
-		/* A sum: the order of tables and chains means nothing. */
-		found.nat += hash_rule(rule, place_of(list, i, rule));
-		found.nat_rules++;
+		if (rule != NULL)
+			add_rule(&found, chains, rule);
 	}
+	json_decref(chains);
 	json_decref(root);
 	*out = found;
 	return 0;

@@ -13,7 +13,8 @@
 enum { RULES_NAMES_MAX = 128 };
 
 struct rules_found {
-	uint64_t nat; /* fingerprint of all rules in chains of type nat; 0: there are none */
+	uint64_t nat; /* fingerprint of all rules in chains of type nat, and in those that such
+		       * rules jump to; 0: there are none */
 	size_t nat_rules;
 	size_t flowtables;
 	char flowtable_names[RULES_NAMES_MAX]; /* "inet filter ft, ..." */

@@ -21,6 +21,10 @@ START_TEST(test_compare)
 	ck_assert_str_eq(text, "one, two");
 	ck_assert_uint_eq(drift_compare(a, 3, b, 4, tight, sizeof(tight)), 2);
 	ck_assert_str_eq(tight, "one, ");
+	ck_assert_uint_eq(drift_name(text, sizeof(text), 2, "group web"), 3);
+	ck_assert_str_eq(text, "one, two, group web");
+	ck_assert_ptr_eq(drift_find(b, 4, "one"), &b[2]);
+	ck_assert_ptr_null(drift_find(b, 4, "none"));
 	/* An older version that does not know an item differs in nothing by that. */
 	ck_assert_uint_eq(drift_compare(a, 3, b, 0, text, sizeof(text)), 0);
 }
@@ -79,6 +83,42 @@ START_TEST(test_nat_rules)
 }
 END_TEST
 
+#define JUMP(to)                                                                                 \
+	"{\"rule\":{\"family\":\"ip\",\"table\":\"nat\",\"chain\":\"in\",\"handle\":3,\"expr\":" \
+	"[" to "]}}"
+#define OTHER(name, port)                                                                       \
+	"{\"chain\":{\"family\":\"ip\",\"table\":\"nat\",\"name\":\"" name "\",\"handle\":2}}," \
+	"{\"rule\":{\"family\":\"ip\",\"table\":\"nat\",\"chain\":\"" name                      \
+	"\",\"handle\":4,\"expr\":[{\"dnat\":{\"addr\":\"10.2.0.1\",\"port\":" port "}}]}}"
+
+#define VERDICTS                                                                             \
+	"{\"map\":{\"family\":\"ip\",\"name\":\"to\",\"table\":\"nat\",\"map\":\"verdict\"," \
+	"\"elem\":[[80,{\"goto\":{\"target\":\"web\"}}]]}},"
+
+/* Most rulesets translate in chains that the one with the hook only leads to. */
+START_TEST(test_nat_elsewhere)
+{
+	static const char *const jump[] = {
+		"{\"jump\":{\"target\":\"web\"}}",
+		"{\"goto\":{\"target\":\"web\"}}",
+		"{\"vmap\":{\"key\":7,\"data\":{\"set\":[[80,{\"goto\":{\"target\":\"web\"}}]]}}}",
+		"{\"vmap\":{\"key\":7,\"data\":\"@to\"}}",
+	};
+	char json[2][2048];
+	const char *const port[] = {"80", "81"};
+
+	for (int i = 0; i < 2; i++)
+		snprintf(json[i], sizeof(json[i]),
+			 RULESET(VERDICTS "%s" JUMP("%s") "," OTHER("%s", "%s")), CHAIN("nat"),
+			 jump[_i], "web", "web", port[i]);
+	ck_assert_uint_ne(nat_of(json[0], 2), nat_of(json[1], 2));
+	for (int i = 0; i < 2; i++) /* nobody leads there */
+		snprintf(json[i], sizeof(json[i]), RULESET("%s" JUMP("%s") "," OTHER("%s", "%s")),
+			 CHAIN("nat"), jump[_i], "unused", "unused", port[i]);
+	ck_assert_uint_eq(nat_of(json[0], 1), nat_of(json[1], 1));
+}
+END_TEST
+
 START_TEST(test_flowtables)
 {
 	struct rules_found found;
@@ -109,6 +149,7 @@ int main(void)
 	tcase_add_test(t, test_compare);
 	tcase_add_test(t, test_settings);
 	tcase_add_test(t, test_nat_rules);
+	tcase_add_loop_test(t, test_nat_elsewhere, 0, 4);
 	tcase_add_test(t, test_flowtables);
 	tcase_add_loop_test(t, test_nonsense, 0, 5);
 	suite_add_tcase(s, t);
