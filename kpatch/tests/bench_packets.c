@@ -1,7 +1,8 @@
 /*
  * bench_packets: what a packet and a connection through the director cost, in nanoseconds of the
  * clock; in a guest whose clock counts instructions (guest -i) these are instructions. Runs on the
- * stock ip_vs too. Argument: "listen" to have a listener of all events.
+ * stock ip_vs too. Arguments: "listen" to have a listener of all events, "count" to have packets
+ * and bytes of connections counted.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -81,6 +82,18 @@ static int bench_connections(void)
 	return err;
 }
 
+static struct client *open_listener(void)
+{
+	struct client *listener = client_open();
+
+	if (listener && !client_join(listener, IPVS_CONN_GENL_MCGRP_NEW) &&
+	    !client_join(listener, IPVS_CONN_GENL_MCGRP_SET) &&
+	    !client_join(listener, IPVS_CONN_GENL_MCGRP_DEL))
+		return listener;
+	client_close(listener);
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct client *listener = NULL;
@@ -89,12 +102,13 @@ int main(int argc, char **argv)
 	if (!err)
 		err = site_rules("-A -t 10.1.0.100:80 -s rr\n-a -t 10.1.0.100:80 -r 10.2.0.2 -m\n"
 				 "-A -u 10.1.0.100:53 -s rr\n-a -u 10.1.0.100:53 -r 10.2.0.2 -m\n");
-	if (!err && argc > 1 && !strcmp(argv[1], "listen")) {
-		listener = client_open();
-		if (!listener || client_join(listener, IPVS_CONN_GENL_MCGRP_NEW) ||
-		    client_join(listener, IPVS_CONN_GENL_MCGRP_SET) ||
-		    client_join(listener, IPVS_CONN_GENL_MCGRP_DEL))
-			err = -EINVAL;
+	for (int i = 1; !err && i < argc; i++) {
+		if (!strcmp(argv[i], "count")) {
+			err = client_set_counting("1");
+		} else if (!strcmp(argv[i], "listen")) {
+			listener = open_listener();
+			err = listener ? 0 : -EINVAL;
+		}
 	}
 	if (!err)
 		err = bench_packets();

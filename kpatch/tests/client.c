@@ -6,6 +6,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,20 @@ static int parse_seq(const struct nlattr *nest, uint32_t seq[3])
 			seq[type - IPVS_CONN_SEQ_ATTR_INIT] = mnl_attr_get_u32(attr);
 	}
 	return 0;
+}
+
+static void parse_counters(const struct nlattr *nest, uint64_t counters[2])
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest)
+	{
+		uint16_t type = mnl_attr_get_type(attr);
+
+		if (type == IPVS_CONN_COUNTERS_ATTR_PACKETS ||
+		    type == IPVS_CONN_COUNTERS_ATTR_BYTES)
+			counters[type - IPVS_CONN_COUNTERS_ATTR_PACKETS] = mnl_attr_get_u64(attr);
+	}
 }
 
 static void parse_bytes(const struct nlattr *attr, void *to, size_t max, size_t *len)
@@ -136,6 +151,12 @@ static void parse_attr(const struct nlattr *attr, struct conn *conn)
 	case IPVS_CONN_ATTR_OUT_SEQ:
 		parse_seq(attr, conn->out_seq);
 		break;
+	case IPVS_CONN_ATTR_IN_COUNTERS:
+		parse_counters(attr, conn->in_counters);
+		break;
+	case IPVS_CONN_ATTR_OUT_COUNTERS:
+		parse_counters(attr, conn->out_counters);
+		break;
 	case IPVS_CONN_ATTR_PE_NAME:
 		parse_bytes(attr, conn->pe_name, sizeof(conn->pe_name) - 1, NULL);
 		break;
@@ -177,6 +198,15 @@ static void put_seq(struct nlmsghdr *nlh, uint16_t type, const uint32_t seq[3])
 
 	for (uint16_t i = 0; i < 3; i++)
 		mnl_attr_put_u32(nlh, (uint16_t)(IPVS_CONN_SEQ_ATTR_INIT + i), seq[i]);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void put_counters(struct nlmsghdr *nlh, uint16_t type, const uint64_t counters[2])
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, type);
+
+	mnl_attr_put_u64(nlh, IPVS_CONN_COUNTERS_ATTR_PACKETS, counters[0]);
+	mnl_attr_put_u64(nlh, IPVS_CONN_COUNTERS_ATTR_BYTES, counters[1]);
 	mnl_attr_nest_end(nlh, nest);
 }
 
@@ -233,6 +263,8 @@ static void put_conn(struct nlmsghdr *nlh, uint16_t nest_type, const struct conn
 		put_seq(nlh, IPVS_CONN_ATTR_IN_SEQ, conn->in_seq);
 	if (gives(conn, IPVS_CONN_ATTR_OUT_SEQ))
 		put_seq(nlh, IPVS_CONN_ATTR_OUT_SEQ, conn->out_seq);
+	if (gives(conn, IPVS_CONN_ATTR_IN_COUNTERS))
+		put_counters(nlh, IPVS_CONN_ATTR_IN_COUNTERS, conn->in_counters);
 	if (gives(conn, IPVS_CONN_ATTR_PE_NAME))
 		mnl_attr_put_strz(nlh, IPVS_CONN_ATTR_PE_NAME, conn->pe_name);
 	put_bytes(nlh, conn, IPVS_CONN_ATTR_PE_DATA, conn->pe_data, conn->pe_data_len);
@@ -461,6 +493,16 @@ int client_events(struct client *client, int quiet_ms, conn_fn *fn, void *arg)
 			return -errno;
 	}
 	return r.n_conns;
+}
+
+int client_set_counting(const char *value)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/vs/conn_acct", "w");
+
+	if (!file)
+		return -errno;
+	fputs(value, file);
+	return fclose(file) ? -errno : 0;
 }
 
 /* ---- the socket --------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ struct conn {
 	uint16_t state;
 	uint32_t fwmark, timeout_ms, expires_ms, in_packets, n_control;
 	uint32_t in_seq[3], out_seq[3];
+	uint64_t in_counters[2], out_counters[2]; /* packets, bytes */
 	bool has_dest;
 	char pe_name[IP_VS_PENAME_MAXLEN + 1];
 	uint8_t pe_data[IP_VS_PEDATA_MAXLEN];
@@ -39,7 +40,8 @@ struct conn {
 	(CONN_BIT(IPVS_CONN_ATTR_AF) | CONN_BIT(IPVS_CONN_ATTR_PROTOCOL) | \
 	 CONN_BIT(IPVS_CONN_ATTR_CADDR) | CONN_BIT(IPVS_CONN_ATTR_CPORT) | \
 	 CONN_BIT(IPVS_CONN_ATTR_VADDR) | CONN_BIT(IPVS_CONN_ATTR_VPORT))
-#define CONN_DEST (CONN_BIT(IPVS_CONN_ATTR_DADDR) | CONN_BIT(IPVS_CONN_ATTR_DPORT))
+#define CONN_DEST     (CONN_BIT(IPVS_CONN_ATTR_DADDR) | CONN_BIT(IPVS_CONN_ATTR_DPORT))
+#define CONN_COUNTERS (CONN_BIT(IPVS_CONN_ATTR_IN_COUNTERS) | CONN_BIT(IPVS_CONN_ATTR_OUT_COUNTERS))
 /* What GET and DEL may be given of a connection. */
 #define CONN_NAME                                                                               \
 	(CONN_KEY | CONN_DEST | CONN_BIT(IPVS_CONN_ATTR_DAF) | CONN_BIT(IPVS_CONN_ATTR_FLAGS) | \
@@ -98,6 +100,9 @@ int client_dump(struct client *client, const struct conn *filter, conn_fn *fn, v
 
 /* Asks for a dump and leaves it unread. 0 or -errno. */
 int client_dump_begin(struct client *client);
+
+/* Writes net.ipv4.vs.conn_acct of the calling thread's network namespace. 0 or -errno. */
+int client_set_counting(const char *value);
 
 /* Receives events until none has come for `quiet_ms`. The number of events, or -errno. */
 int client_events(struct client *client, int quiet_ms, conn_fn *fn, void *arg);

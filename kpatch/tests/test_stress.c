@@ -79,8 +79,11 @@ static void *churn(void *arg)
 {
 	struct fixture *f = arg;
 	struct client *client = client_open();
+	bool counting = true;
 
 	while (client && !atomic_load(&f->stop)) {
+		client_set_counting(counting ? "1" : "0");
+		counting = !counting;
 		change_all(client, IPVS_CMD_NEW_CONN, "10.9.0.2", CHURN);
 		change_all(client, IPVS_CMD_DEL_CONN, "10.9.0.2", CHURN);
 		atomic_fetch_add(&f->changes, 2 * CHURN);
@@ -294,8 +297,10 @@ static void test_random(struct fixture *f)
 			client_add(f->client, &conn);
 		}
 		good += !client_send(f->client, NULL, 0, NULL);
-		if (n++ % 64 == 0)
+		if (n++ % 64 == 0) {
 			client_dump(f->client, NULL, NULL, NULL);
+			client_set_counting(next_random(f) % 2 ? "1" : "0");
+		}
 	}
 	client_close(wild);
 	tap_ok(&f->tap, good > n / 100 && good < n,

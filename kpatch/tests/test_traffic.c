@@ -129,6 +129,7 @@ static void test_udp(struct watch *f)
 	key.given = CONN_KEY;
 	if (tap_err(&f->tap, 0, client_get(f->client, &key, &got), "get it")) {
 		tap_u32(&f->tap, 5, got.in_packets, "packets from the client");
+		tap_ok(&f->tap, !(got.given & CONN_COUNTERS), "counters are not there unasked");
 		conn_clear(&got);
 	}
 	watch_expect(f, "", "packets alone are not told");

@@ -17,6 +17,11 @@
 #define IPVS_CONN_GENL_MCGRP_SET	"conn-set"	/* IPVS_CMD_SET_CONN */
 #define IPVS_CONN_GENL_MCGRP_DEL	"conn-del"	/* IPVS_CMD_DEL_CONN */
 
+/* A connection's flag, apart from the others: it has counters, as all that began while the sysctl
+ * net.ipv4.vs.conn_acct was set, but for templates. Only told; in a request it changes nothing.
+ */
+#define IP_VS_CONN_F_COUNTED	(1 << 24)
+
 /* Commands, numbered apart from the family's others.
  *
  * A request for NEW, SET or DEL holds one or more IPVS_CONN_CMD_ATTR_CONN, which are all tried. If
@@ -87,12 +92,17 @@ enum {
 	IPVS_CONN_ATTR_CONTROL,		/* nested: key of the template or control connection */
 	IPVS_CONN_ATTR_PE_NAME,		/* string: persistence engine of a template */
 	IPVS_CONN_ATTR_PE_DATA,		/* binary, up to IP_VS_PEDATA_MAXLEN */
-	IPVS_CONN_ATTR_IN_PACKETS,	/* u32: packets from the client, the only count that there
-					 * is; read only
+	IPVS_CONN_ATTR_IN_PACKETS,	/* u32: packets from the client, as the sync protocol needs
+					 * them: begins at sync_threshold if inserted; read only
 					 */
 	IPVS_CONN_ATTR_N_CONTROL,	/* u32: connections that it controls; read only */
 	IPVS_CONN_ATTR_HAS_DEST,	/* flag: a configured destination is bound; read only */
 	IPVS_CONN_ATTR_FLAGS_MASK,	/* u32: in a GET: which bits of FLAGS must match */
+	/* With IP_VS_CONN_F_COUNTED. What this host forwarded, as counted for services: IP's bytes,
+	 * and ICMP errors too. 0 when inserted; read only.
+	 */
+	IPVS_CONN_ATTR_IN_COUNTERS,	/* nested IPVS_CONN_COUNTERS_ATTR_*: client to server */
+	IPVS_CONN_ATTR_OUT_COUNTERS,	/* nested, the same: server to client, if it comes by */
 	__IPVS_CONN_ATTR_MAX,
 };
 
@@ -108,6 +118,17 @@ enum {
 };
 
 #define IPVS_CONN_SEQ_ATTR_MAX (__IPVS_CONN_SEQ_ATTR_MAX - 1)
+
+/* What was forwarded in one direction */
+enum {
+	IPVS_CONN_COUNTERS_ATTR_UNSPEC,
+	IPVS_CONN_COUNTERS_ATTR_PAD,
+	IPVS_CONN_COUNTERS_ATTR_PACKETS,	/* u64 */
+	IPVS_CONN_COUNTERS_ATTR_BYTES,		/* u64 */
+	__IPVS_CONN_COUNTERS_ATTR_MAX,
+};
+
+#define IPVS_CONN_COUNTERS_ATTR_MAX (__IPVS_CONN_COUNTERS_ATTR_MAX - 1)
 
 /* One connection of a request that failed */
 enum {
