@@ -66,8 +66,10 @@ struct daemon_group {
 	int track; /* value that the track file has; -1: not yet written */
 	enum guard_level guarded;
 	uint64_t guarded_since_us;
-	bool held;	  /* the box has an address of the group */
-	uint64_t came_us; /* when that one came; 0: it was here before this daemon */
+	bool held;	     /* the box has an address of the group */
+	uint64_t came_us;    /* when that one came; 0: it was here before this daemon */
+	uint16_t heir;	     /* handover: the node that is to take it; 0: whoever is the best */
+	uint64_t give_up_us; /* handover: not before */
 };
 
 struct daemon {
@@ -167,13 +169,20 @@ ctl_fn daemon_on_status, daemon_on_peers, daemon_on_stats, daemon_on_metrics;
 int daemon_open_metrics(struct daemon *d);
 void daemon_notify_status(struct daemon *d);
 
-/* True where a standby (the one of this name, unless NULL) is heard, proven and ready. */
-bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *node);
+/* A standby (the one of this name, unless NULL) that is heard, proven and ready; 0: none. */
+uint16_t daemon_ready_standby(const struct daemon *d, uint32_t group, const char *node);
+
+/* daemon_heir.c: a handover to a node that was named */
+void daemon_name_heir(struct daemon *d, struct daemon_group *g, uint16_t node, uint64_t now_us);
+size_t daemon_add_heirs(const struct daemon *d, struct hello_item *item, size_t n);
+/* As standby: the active hands the group over to another. */
+bool daemon_yields(const struct daemon *d, const struct engine_group_status *st);
 
 /* daemon_box.c: what is true of this box beside its flows */
 void daemon_open_box(struct daemon *d);
 void daemon_close_box(struct daemon *d);
 void daemon_watch_box(struct daemon *d);
+void daemon_tell_items(struct daemon *d); /* by the hello, what should be alike, and heirs */
 size_t daemon_drift(struct daemon *d, const struct peer *p, char *text, size_t len);
 
 /* daemon_reload.c */

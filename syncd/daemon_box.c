@@ -96,10 +96,11 @@ static size_t add_ipvs(struct daemon *d, struct hello_item *item, size_t n)
 	return n;
 }
 
-static void tell_items(struct daemon *d)
+void daemon_tell_items(struct daemon *d)
 {
 	size_t n = drift_add(d->item, 0, FILTER_ITEM, config_filter_fingerprint(d->cfg));
 
+	n = daemon_add_heirs(d, d->item, n);
 	n = drift_add(d->item, n, "zones", config_zones_fingerprint(d->cfg));
 	/* First, so that it is never what there is no room for. */
 	if (d->cfg->top.rehearsal)
@@ -191,7 +192,7 @@ void daemon_watch_box(struct daemon *d)
 	}
 	if (d->box_turn++ % DRIFT_EVERY != 0)
 		return;
-	tell_items(d);
+	daemon_tell_items(d);
 	for (const struct peer *p = peers_next(peers, NULL, false); p;
 	     p = peers_next(peers, p, false))
 		say_drift(d, p);

@@ -64,15 +64,19 @@ static int on_role(void *ctx, const json_t *request, json_t *response)
 static int hand_over(struct daemon *d, uint32_t group, const char *node, json_t *response)
 {
 	struct engine_now now = daemon_now();
+	const uint16_t heir = daemon_ready_standby(d, group, node);
 	struct engine_group_status st;
+	size_t i = 0;
 
-	for (size_t i = 0; engine_group_status(d->engine, i, &st) == 0; i++)
-		if (st.id == group && st.role != ROLE_ACTIVE)
-			return answer_error(response, CTL_CODE_NO, "not active here");
-	if (!daemon_standby_ready(d, group, node))
+	while (engine_group_status(d->engine, i, &st) == 0 && st.id != group)
+		i++;
+	if (st.role != ROLE_ACTIVE)
+		return answer_error(response, CTL_CODE_NO, "not active here");
+	if (!heir)
 		return answer_error(response, CTL_CODE_NO,
 				    node ? "that node is not a standby that is ready"
 					 : "no standby is ready");
+	daemon_name_heir(d, &d->group[i], node ? heir : 0, now.mono_us);
 	(void)engine_handover(d->engine, group, now);
 	return CTL_CODE_YES;
 }
@@ -122,6 +126,11 @@ static int on_ready(void *ctx, const json_t *request, json_t *response)
 	(void)engine_group_status(d->engine, (size_t)(g - d->cfg->group), &st);
 	for (size_t i = 0; i < st.reasons; i++)
 		(void)json_array_append_new(reasons, json_string(st.reason[i]));
+	if (daemon_yields(d, &st)) {
+		st.ready = false;
+		(void)json_array_append_new(reasons,
+					    json_string("the active hands over to another node"));
+	}
 	(void)json_object_set_new(response, "ready", json_boolean(st.ready));
 	(void)json_object_set_new(response, "reasons", reasons);
 	return st.ready ? CTL_CODE_YES : CTL_CODE_NO;

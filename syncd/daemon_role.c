@@ -121,12 +121,16 @@ static void update_track(struct daemon *d, struct daemon_group *g,
 {
 	struct ready_config rc = {.rise_us = g->cfg->rise_ms * MS_US,
 				  .fall_us = g->cfg->fall_ms * MS_US};
+	const bool yields = daemon_yields(d, st);
 	int value, err;
 
 	(void)ready_gate_step(&g->gate, &rc, st->ready, st->role == ROLE_ACTIVE, now_us);
+	value = track_value(g->gate.shown, g->cfg->ready == CONFIG_FAIL_CLOSED);
+	if (value == TRACK_READY && yields)
+		value = TRACK_NOT_READY;
 	/* A handover goes through keepalived: FAULT gives the address up at once. */
-	value = st->handover ? TRACK_NOT_READY_CLOSED
-			     : track_value(g->gate.shown, g->cfg->ready == CONFIG_FAIL_CLOSED);
+	if (st->handover && now_us >= g->give_up_us)
+		value = TRACK_NOT_READY_CLOSED;
 	if (value == g->track)
 		return;
 	err = track_file_write(d->cfg->top.runtime_dir, g->cfg->name, value);
@@ -137,7 +141,9 @@ static void update_track(struct daemon *d, struct daemon_group *g,
 		return;
 	}
 	log_info("group %s: track file says %d: %s", g->cfg->name, value,
-		 st->reasons ? st->reason[0] : "ready");
+		 yields	       ? "the active hands over to another node"
+		 : st->reasons ? st->reason[0]
+			       : "ready");
 	g->track = value;
 }
 
@@ -148,6 +154,8 @@ void daemon_update_ready(struct daemon *d)
 
 	for (size_t i = 0; i < d->cfg->groups; i++) {
 		(void)engine_group_status(d->engine, i, &st);
+		if (d->group[i].heir && !st.handover)
+			daemon_name_heir(d, &d->group[i], 0, now_us); /* done, or called off */
 		update_guard(d, &d->group[i], &st, now_us);
 		update_track(d, &d->group[i], &st, now_us);
 	}

@@ -102,7 +102,7 @@ int daemon_on_metrics(void *ctx, const json_t *request, json_t *response)
 	return CTL_CODE_YES;
 }
 
-bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *node)
+uint16_t daemon_ready_standby(const struct daemon *d, uint32_t group, const char *node)
 {
 	struct peers *peers = engine_peers(d->engine);
 
@@ -112,9 +112,9 @@ bool daemon_standby_ready(const struct daemon *d, uint32_t group, const char *no
 
 		if (hg != NULL && hg->role == ROLE_STANDBY && hg->ready &&
 		    (node == NULL || strcmp(p->name, node) == 0))
-			return true;
+			return p->node;
 	}
-	return false;
+	return 0;
 }
 
 /* For `systemctl status`: a word a group. */

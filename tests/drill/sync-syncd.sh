@@ -63,7 +63,15 @@ sync_size() {
     echo $(awk "/^VmRSS/ { print \$2 }" "/proc/$pid/status") $(ls "/proc/$pid/fd" | wc -l)'
 }
 
-# As `systemctl stop syncd`.
+# As `systemctl stop syncd`: its ExecStop as shipped, with nobody in the box to tell of a restart, and
+# then the signal.
+sync_unit_stop() {
+  in_box "$1" env PATH="$B:$PATH" "$PWD/dist/systemd/syncd-stop" "$WORK/$1/syncd.conf" >>"$WORK/log" 2>&1 ||
+    problem "syncd-stop fails on $1"
+  sync_stop "$1"
+}
+
+# What the service manager does to the daemon.
 sync_stop() {
   in_box "$1" sh -c 'pid=$(cat /run/daemon.pid) && kill -TERM "$pid" &&
     while [ -e "/proc/$pid" ]; do sleep 0.01; done' || die "syncd on $1 does not stop"
@@ -118,8 +126,10 @@ sync_steady() {
   done
 }
 
-# sync_handover NODE GROUP
-sync_handover() { node_ctl "$1" handover "$2" >>"$WORK/log" || problem "handover of $2 is refused"; }
+# sync_handover NODE GROUP [TO]
+sync_handover() {
+  node_ctl "$1" handover "${@:2}" >>"$WORK/log" || problem "handover of ${*:2} is refused"
+}
 
 sync_equal() {
   local standby group

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "syncd/journal/journal.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/replay_run.h"
@@ -190,6 +192,81 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* Appends so many records. Returns how often the thread has waited for anything. */
+static long append_many(struct journal *j, unsigned records, unsigned *dropped)
+{
+	static const uint8_t payload[1000];
+	struct journal_record r = {
+		.type = JOURNAL_DROPPED, .node = 1, .session = 1, .payload = payload};
+	struct rusage before, after;
+
+	(void)getrusage(RUSAGE_THREAD, &before);
+	for (unsigned i = 0; i < records; i++) {
+		r.len = i % sizeof(payload);
+		*dropped += !journal_append(j, &r);
+	}
+	(void)getrusage(RUSAGE_THREAD, &after);
+	return after.ru_nvcsw - before.ru_nvcsw;
+}
+
+/* A disk that has stopped in the middle of it all, its writes neither done nor refused. Whoever
+ * tells the journal something does not wait a single time; a whole daemon goes on as ever. */
+START_TEST(test_stalled_disk)
+{
+	char disk[PAIR_PATH + 16], own[PAIR_PATH + 32];
+	struct journal_config c = {.dir = own,
+				   .name = "stalled",
+				   .node = 9,
+				   .session = 1,
+				   .rotate_bytes = 1 << 30,
+				   .rotate_us = 3600 * S_US,
+				   .keep = 10,
+				   .fsync_us = 1,
+				   .queue_bytes = 1 << 20};
+	struct journal_stats st;
+	unsigned dropped = 0;
+	struct journal *j;
+
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	(void)snprintf(disk, sizeof(disk), "%s/journal", p.node[0].dir);
+	(void)snprintf(own, sizeof(own), "%s/own", disk);
+	if (netns_sh("mount --make-rprivate / && mkdir -m 700 %s && truncate -s 64M %s.img && "
+		     "mkfs.ext4 -q %s.img && mount -o loop %s.img %s && chmod 700 %s",
+		     disk, disk, disk, disk, disk, disk)) {
+		(void)printf("SKIP: no file system in a file here (mkfs.ext4, /dev/loop0)\n");
+		return;
+	}
+	pair_start(&p, 0, true); /* begins its journal there */
+	pair_start(&p, 1, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	ck_assert(pair_wait_equal(&p, 1, 0, PATIENCE_MS));
+	ck_assert(journal_open(&c, &j) == 0 && journal_start(j) == 0);
+	do {
+		(void)append_many(j, 1, &dropped);
+		journal_read_stats(j, &st);
+	} while (st.records == 0);
+	/* Whatever becomes of this test, the disk does not stay so. */
+	ck_assert_int_eq(netns_sh("(sleep 40; fsfreeze -u %s) >/dev/null 2>&1 & "
+				  "echo $! >%s/pid; fsfreeze -f %s",
+				  disk, p.dir, disk),
+			 0);
+	dropped = 0;
+	/* Nor for more than the copy that the writer makes under its lock. */
+	ck_assert_int_le(append_many(j, 20000, &dropped), 5);
+	pair_flows(&p, 0, 0, SOME, false);
+	ck_assert(pair_wait_equal(&p, 1, SOME, PATIENCE_MS));
+	ck_assert_int_eq(netns_sh("fsfreeze -u %s; kill $(cat %s/pid)", disk, p.dir), 0);
+	ck_assert_uint_gt(dropped, 0);
+	journal_read_stats(j, &st);
+	ck_assert_uint_eq(st.lost, dropped);
+	journal_close(j);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pair_stop(&p, i, SIGTERM), 0);
+	ck_assert_msg(verify(0) == 0 && strstr(out, " 0 findings"), "%s", out);
+	ck_assert_int_eq(netns_sh("umount %s", disk), 0);
+}
+END_TEST
+
 /* Who asks for the digests with another cluster's key is told so, not that all is wrong. */
 START_TEST(test_key)
 {
@@ -276,6 +353,7 @@ static Suite *audit_suite(void)
 	tcase_add_test(tc, test_crash);
 	tcase_add_test(tc, test_lost_named);
 	tcase_add_test(tc, test_full_disk);
+	tcase_add_test(tc, test_stalled_disk);
 	tcase_add_test(tc, test_key);
 	tcase_add_loop_test(tc, test_live_capture, 0, sizeof(captures) / sizeof(captures[0]));
 	suite_add_tcase(s, tc);

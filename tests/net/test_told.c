@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What two daemons tell whoever runs them: on both what of their configuration is not alike, by
- * name, and the hooks, with the words that they are given.
+ * name; the hooks, with the words that they are given; and, by track files, who is to take a group.
  */
 #include <check.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/lib/netns.h"
 #include "tests/lib/pair.h"
@@ -134,6 +137,73 @@ START_TEST(test_hooks)
 }
 END_TEST
 
+static int track[3]; /* what each node's track file is to say */
+
+static bool tracks_say(void *ctx)
+{
+	char path[PAIR_PATH + 32];
+	bool all = true;
+
+	(void)ctx;
+	for (size_t i = 0; i < 3; i++) {
+		int value = -1;
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "%s/run/web.ready", p.node[i].dir);
+		f = fopen(path, "re");
+		if (f) {
+			if (fscanf(f, "%d", &value) != 1)
+				value = -1;
+			(void)fclose(f);
+		}
+		all &= value == track[i];
+	}
+	return all;
+}
+
+static void tracks(int a, int b, int c)
+{
+	memcpy(track, (int[]){a, b, c}, sizeof(track));
+	ck_assert_msg(netns_wait_for(tracks_say, NULL, PATIENCE_MS), "not %d, %d, %d", a, b, c);
+}
+
+static int ctl(size_t node, const char *args)
+{
+	char self[PATH_MAX] = "";
+
+	ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+	return netns_sh("%s/../syncctl -c %s/conf %s >/dev/null 2>&1", dirname(self),
+			p.node[node].dir, args);
+}
+
+/* keepalived picks the best of those that are ready: so the others are not while one is named. */
+START_TEST(test_heir)
+{
+	pair_close(&p);
+	pair_open(&p, 3);
+	for (size_t i = 0; i < 3; i++)
+		pair_start(&p, i, true);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "active", NULL), 0);
+	tracks(0, 0, 0);
+	ck_assert_int_eq(ctl(0, "handover web lb-2"), 0);
+	tracks(0, 1, 0); /* before the address is given up */
+	ck_assert_int_eq(ctl(1, "ready web"), 1);
+	ck_assert_int_eq(ctl(2, "ready web"), 0);
+	tracks(254, 1, 0);
+	ck_assert_int_eq(ctl(0, "role web active"), 0); /* called off */
+	tracks(0, 0, 0);
+	ck_assert_int_eq(ctl(0, "handover web lb-1"), 0);
+	tracks(254, 0, 1);
+	ck_assert_int_eq(ctl(0, "role web standby"), 0);
+	ck_assert_int_eq(ctl(1, "role web active"), 0);
+	tracks(0, 0, 0);
+	ck_assert_int_eq(ctl(1, "handover web"), 0); /* to whoever is the best */
+	tracks(0, 254, 0);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(pair_stop(&p, i, SIGTERM), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("told");
@@ -145,6 +215,7 @@ int main(void)
 	tcase_add_checked_fixture(t, up, down);
 	tcase_add_loop_test(t, test_named_on_both, 0, sizeof(unlike) / sizeof(unlike[0]));
 	tcase_add_test(t, test_hooks);
+	tcase_add_test(t, test_heir);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
