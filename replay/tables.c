@@ -251,10 +251,12 @@ static void check(struct tables *t, struct tables_group *g, const struct journal
 	}
 	if (c.compared) {
 		g->differs = !c.equal;
-		if (c.equal)
+		if (c.equal) {
 			g->checks_equal++;
-		else
+			g->equal_counter = r->counter;
+		} else {
 			g->checks_differed++;
+		}
 	} else {
 		g->checks_unproven++;
 	}

@@ -23,7 +23,8 @@ struct tables_group {
 	uint16_t stream_node; /* where the table's last change came from */
 	uint64_t stream_session, stream_counter;
 	uint64_t checks_equal, checks_differed, checks_unproven;
-	bool differs; /* the last check that was compared did */
+	bool differs;		/* the last check that was compared did */
+	uint64_t equal_counter; /* where in its stream the last equal one was */
 
 	/* private */
 	bool sweeping;

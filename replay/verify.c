@@ -20,6 +20,7 @@ enum { STREAMS = 64, SHOWN_MAX = 1000 };
 struct stream {
 	uint16_t node;
 	uint64_t session, counter;
+	uint64_t anew; /* applied though what was before it was not; 0: never */
 };
 
 struct verify {
@@ -44,7 +45,8 @@ struct verify {
 
 	struct state_place bad; /* the first check that differed without leave; counter 0: none */
 	uint32_t bad_group;
-	uint64_t findings, records, checks_equal, checks_unproven, checks_differed, lost;
+	uint64_t findings, records, checks_equal, checks_unproven, checks_differed, lost,
+		passed_over;
 };
 
 __attribute__((format(printf, 2, 3))) static void finding(struct verify *v, const char *fmt, ...)
@@ -231,13 +233,12 @@ static struct stream *stream_of(struct verify *v, const struct journal_record *r
 	return s;
 }
 
-/* False where the record has been seen: it must not be applied again. */
-static bool check_counter(struct verify *v, const struct journal_record *r)
+static void check_counter(struct verify *v, const struct journal_record *r)
 {
 	struct stream *s;
 
 	if (r->type != JOURNAL_SENT && r->type != JOURNAL_APPLIED && r->type != JOURNAL_KEPT)
-		return true;
+		return;
 	s = stream_of(v, r);
 	if (s->counter && r->counter <= s->counter)
 		finding(v, "%s %u:%" PRIu64 " comes after %" PRIu64, journal_type_name(r->type),
@@ -245,9 +246,13 @@ static bool check_counter(struct verify *v, const struct journal_record *r)
 	else if (r->type == JOURNAL_SENT && s->counter && r->counter != s->counter + 1 &&
 		 !v->forgive)
 		finding(v, "sent %" PRIu64 " comes after %" PRIu64, r->counter, s->counter);
+	else if (r->type != JOURNAL_SENT && s->counter && r->counter > s->counter + 1 &&
+		 !v->forgive) {
+		s->anew = r->counter;
+		v->passed_over += r->counter - s->counter - 1;
+	}
 	s->counter = r->counter;
 	v->forgive = false;
-	return true;
 }
 
 /* ---- digests ---- */
@@ -261,8 +266,11 @@ static void on_check(void *ctx, const struct tables_check *c)
 	v->checks_differed += c->compared && !c->equal;
 	if (!c->compared || c->equal || !filter_group(&v->o->filter, c->group->id))
 		return;
-	/* A joiner's first checks differ: that is how it learns what to ask for. */
-	if (c->record->type == JOURNAL_APPLIED && c->group->state != STATE_STANDBY)
+	/* A joiner's first checks differ: that is how it learns what to ask for. So do those of who
+	 * lost the stream for a while and follows it anew. */
+	if (c->record->type == JOURNAL_APPLIED &&
+	    (c->group->state != STATE_STANDBY ||
+	     c->group->equal_counter < stream_of(v, c->record)->anew))
 		return;
 	finding(v,
 		"%s %u:%" PRIu64 " group %u: said %016" PRIx64 " of %" PRIu64
@@ -306,8 +314,7 @@ static int on_record(void *ctx, const struct journal_record *r)
 	check_number(v, r);
 	if (r->type == JOURNAL_LOST)
 		v->forgive = true;
-	if (!check_counter(v, r))
-		return 0;
+	check_counter(v, r);
 	check_claim(v, r);
 	tables_apply(v->tables, r);
 	if (r->type == JOURNAL_END)
@@ -329,6 +336,7 @@ static void summary(const struct verify *v)
 		json_number_member(&j, "checks_differed", v->checks_differed);
 		json_number_member(&j, "checks_unproven", v->checks_unproven);
 		json_number_member(&j, "lost", v->lost);
+		json_number_member(&j, "passed_over", v->passed_over);
 		json_number_member(&j, "findings", v->findings);
 		json_bool_member(&j, "digests", v->has_key);
 		json_end(&j);
@@ -344,6 +352,8 @@ static void summary(const struct verify *v)
 			(void)printf("digests not compared (no key), ");
 		if (v->lost)
 			(void)printf("%" PRIu64 " records lost, ", v->lost);
+		if (v->passed_over)
+			(void)printf("%" PRIu64 " datagrams passed over, ", v->passed_over);
 		(void)printf("%" PRIu64 " findings\n", v->findings);
 	}
 }

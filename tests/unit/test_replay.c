@@ -474,8 +474,9 @@ static void append_part(struct journal *j, enum journal_type type, const uint8_t
 	ck_assert(journal_append(j, &r));
 }
 
-/* A standby that says it stands by, whose table has one flow otherwise: verify names that flow. */
-START_TEST(test_divergence_named)
+/* The journals of an active and of a standby that says it stands by: which has one flow otherwise
+ * (altered), or from a place on nothing for some datagrams (passed over). */
+static void write_pair(bool altered, bool passed_over)
 {
 	static const uint8_t server[] = {10, 2, 0, 11};
 	static struct journal_lab l; /* large */
@@ -503,16 +504,23 @@ START_TEST(test_divergence_named)
 		uint8_t *hit;
 
 		journal_lab_send(&l, i, EACH, false, i % 100 == 0);
-		hit = i == 200 ? memmem(l.sent, l.sent_len, server, sizeof(server)) : NULL;
+		hit = altered && i == 200 ? memmem(l.sent, l.sent_len, server, sizeof(server))
+					  : NULL;
 		if (hit)
 			hit[3] = 12;
 		r.counter = l.counter;
 		r.payload = l.sent;
 		r.len = l.sent_len;
-		ck_assert(journal_append(j, &r));
+		if (!passed_over || i < 200 || i >= 260)
+			ck_assert(journal_append(j, &r));
 	}
 	journal_lab_close(&l);
 	journal_close(j);
+}
+
+START_TEST(test_divergence_named)
+{
+	write_pair(true, false);
 	ck_assert_int_eq(replay_run(&out, "verify %s", dir), 1);
 	ck_assert_msg(strstr(out, "finding: standby segment 1 record 13 "), "%s", out);
 	ck_assert_msg(strstr(out, "first flow that differs: lab: tcp 192.0.2.0:200>203.0.113.10:80 "
@@ -523,6 +531,20 @@ START_TEST(test_divergence_named)
 	ck_assert_msg(replay_run(&out, "diff %s/journal-1* %s/journal-2*", dir, dir) == 1, "%s",
 		      out);
 	ck_assert_msg(strstr(out, "0 only lab, 0 only standby, 1 differ\n"), "%s", out);
+}
+END_TEST
+
+/* Who lost the stream and follows it anew has checks that differ until it is repaired. */
+START_TEST(test_passed_over)
+{
+	char text[128];
+
+	write_pair(false, true);
+	(void)snprintf(text, sizeof(text),
+		       " 1 differed, 0 could not be compared, %d datagrams passed over, 0 findings",
+		       60 / EACH);
+	ck_assert_msg(replay_run(&out, "verify %s", dir) == 0, "%s", out);
+	ck_assert_msg(strstr(out, text), "%s", out);
 }
 END_TEST
 
@@ -581,6 +603,7 @@ static Suite *replay_suite(void)
 	tcase_add_test(tc, test_diff_of_captures);
 	tcase_add_test(tc, test_stalled);
 	tcase_add_test(tc, test_divergence_named);
+	tcase_add_test(tc, test_passed_over);
 	tcase_add_test(tc, test_follow);
 	tcase_add_test(tc, test_directory_vanishes);
 	suite_add_tcase(s, tc);
