@@ -56,6 +56,7 @@ struct daemon_edge {
 	struct source *source;
 	struct sink *sink;
 	ev_io source_io, sink_io;
+	uint64_t failed_us; /* when events or answers could not be read; 0: never */
 };
 
 struct daemon_journal;

@@ -17,6 +17,7 @@
 enum { EVENTS_PER_TURN = 4096 };
 
 #define SAY_REFUSED_US (60 * S_US)
+#define LOST_US	       (2 * S_US)
 
 static void on_source(struct ev_loop *loop, ev_io *w, int revents)
 {
@@ -28,6 +29,8 @@ static void on_source(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	engine_set_now(ed->d->engine, now);
 	n = ed->source->ops->poll(ed->source, EVENTS_PER_TURN, now.mono_us);
+	if (n < 0)
+		ed->failed_us = now.mono_us;
 	if (n < 0 && log_allow(&ed->d->limit_source, now.mono_us, 10 * S_US, NULL))
 		log_error("%s: reading events: %s", ed->source->ops->name, strerror(-n));
 }
@@ -42,6 +45,8 @@ static void on_sink(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	engine_set_now(ed->d->engine, now);
 	n = ed->sink->ops->poll(ed->sink, now.mono_us);
+	if (n < 0)
+		ed->failed_us = now.mono_us;
 	if (n < 0 && log_allow(&ed->d->limit_sink, now.mono_us, 10 * S_US, NULL))
 		log_error("%s: reading answers: %s", ed->sink->ops->name, strerror(-n));
 }
@@ -316,9 +321,19 @@ static const char *link_fault(const struct daemon *d)
 	return "every sync link is down";
 }
 
+/* A socket that fails is told of again in each turn, so that a fault which lasts is seen to. */
+static bool kernel_is_lost(const struct daemon *d, uint64_t now_us)
+{
+	bool lost = false;
+
+	for (size_t k = 0; k < sizeof(d->edge) / sizeof(d->edge[0]); k++)
+		lost |= d->edge[k].failed_us && now_us < d->edge[k].failed_us + LOST_US;
+	return lost;
+}
+
 void daemon_check_box(struct daemon *d)
 {
-	const char *fault[3];
+	const char *fault[4];
 	size_t n = 0;
 	const char *why = link_fault(d);
 
@@ -327,6 +342,8 @@ void daemon_check_box(struct daemon *d)
 	why = nat_fault(d);
 	if (why)
 		fault[n++] = why;
+	if (kernel_is_lost(d, daemon_now().mono_us))
+		fault[n++] = "the kernel cannot be read: see the log";
 	why = d->reach ? reach_check(d->reach) : NULL;
 	if (why)
 		fault[n++] = why;

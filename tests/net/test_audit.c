@@ -192,6 +192,66 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+static bool both_know_of_two(void *ctx)
+{
+	(void)ctx;
+	return replay_run(&out, "dump --op alarm %s/journal", p.node[0].dir) == 0 && *out &&
+	       replay_run(&out, "dump --op alarm %s/journal", p.node[1].dir) == 0 && *out;
+}
+
+static bool has_dropped(void *ctx)
+{
+	(void)ctx;
+	pair_flows(&p, 0, SOME + 1000, 20, false);
+	pair_flows(&p, 0, SOME + 1000, 20, true);
+	return replay_run(&out, "dump --op dropped %s/journal", p.node[1].dir) == 0 &&
+	       strstr(out, "stale term");
+}
+
+/* Every kind of record but `lost` and `kept` (test_full_disk; a standby of an active that is not
+ * complete), written by daemons to whom all of that happens. */
+START_TEST(test_every_kind)
+{
+	static const char *const kinds[] = {"sent",  "applied",	 "tail",      "dropped", "control",
+					    "state", "term",	 "keyframe",  "resync",	 "sample",
+					    "start", "end",	 "reconcile", "key",	 "config",
+					    "alarm", "installed"};
+	char extra[512];
+
+	live();
+	pair_set_loss(&p, 40); /* naks */
+	pair_flows(&p, 0, SOME, 500, false);
+	ck_assert(pair_wait_counter(&p, 0, "sent_retransmits", 1, PATIENCE_MS));
+	pair_set_loss(&p, 0);
+	ck_assert(pair_wait_equal(&p, 1, SOME - 500, PATIENCE_MS));
+	/* Both active: for a second what comes in the lower term is taken, then it is dropped. */
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	pair_flows(&p, 0, SOME + 500, 20, false);
+	ck_assert(netns_wait_for(both_know_of_two, NULL, PATIENCE_MS));
+	ck_assert(netns_wait_for(has_dropped, NULL, PATIENCE_MS));
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "standby", NULL), 0);
+	ck_assert(pair_wait_group(&p, 0, "equal", 1, PATIENCE_MS));
+	(void)snprintf(extra, sizeof(extra),
+		       "journal { dir = \"%.100s/journal\" }\nkey 2 { file = \"%.60s/2.key\" }",
+		       p.node[0].dir, p.dir);
+	ck_assert_int_eq(netns_sh("sed 's/^id 1/id 2/' %s/1.key >%s/2.key && chmod 600 %s/2.key",
+				  p.dir, p.dir, p.dir),
+			 0);
+	pair_configure(&p, 0, group, extra);
+	ck_assert_int_eq(pair_ask(&p, 0, "reload", NULL, NULL, NULL), 0);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(pair_stop(&p, i, SIGTERM), 0);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		ck_assert_msg(replay_run(&out, "dump --op %s %s/journal %s/journal", kinds[i],
+					 p.node[0].dir, p.node[1].dir) == 0,
+			      "%s: %s", kinds[i], out);
+		ck_assert_msg(*out, "no record is a %s", kinds[i]);
+	}
+	ck_assert_int_eq(replay_run(&out, "dump --op key %s/journal", p.node[0].dir), 0);
+	ck_assert_msg(strstr(out, "key 2 is accepted"), "%s", out);
+}
+END_TEST
+
 /* Appends so many records. Returns how often the thread has waited for anything. */
 static long append_many(struct journal *j, unsigned records, unsigned *dropped)
 {
@@ -355,6 +415,7 @@ static Suite *audit_suite(void)
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_stalled_disk);
 	tcase_add_test(tc, test_key);
+	tcase_add_test(tc, test_every_kind);
 	tcase_add_loop_test(tc, test_live_capture, 0, sizeof(captures) / sizeof(captures[0]));
 	suite_add_tcase(s, tc);
 	return s;

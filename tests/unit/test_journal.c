@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "proto/journal.h"
+#include "proto/data.h"
+#include "proto/flow_codec.h"
+#include "tests/lib/example_messages.h"
 #include "tests/lib/golden.h"
 #include "tests/lib/suite.h"
 
@@ -185,6 +188,7 @@ START_TEST(test_parts)
 	size_t len;
 
 	len = journal_note_write(&n, buf);
+	golden_expect("journal_note", "payload of a note: group 3, \"rotated\"", buf, len);
 	ck_assert_int_eq(journal_note_read(buf, len, &n2), 0);
 	ck_assert(n2.group == 3 && strcmp(n2.text, "rotated") == 0);
 	buf[5] = 0x1b; /* nothing of a record reaches a terminal as it is */
@@ -192,9 +196,12 @@ START_TEST(test_parts)
 	ck_assert_str_eq(n2.text, "r?tated");
 	ck_assert_int_eq(journal_note_read(buf, 3, &n2), -EBADMSG);
 	len = journal_lost_write(&l, buf);
+	golden_expect("journal_lost", "payload of a loss: 5 records of 6 bytes", buf, len);
 	ck_assert_int_eq(journal_lost_read(buf, len, &l2), 0);
 	ck_assert(l2.records == 5 && l2.bytes == 6);
 	len = journal_sample_write(&s, buf);
+	golden_expect("journal_sample", "payload of a sample: group 1, standby, equal, then 1 to 9",
+		      buf, len);
 	ck_assert_int_eq(journal_sample_read(buf, len, &s2), 0);
 	ck_assert(s2.equal && !s2.ready && !s2.complete && s2.state == STATE_STANDBY);
 	ck_assert(s2.flows == 1 && s2.kernel_queued == 2 && s2.wire_queued == 3 && s2.refused == 4);
@@ -204,6 +211,36 @@ START_TEST(test_parts)
 	len = journal_change_write(&example_change, buf);
 	buf[5] = STATES;
 	ck_assert_int_eq(journal_change_read(buf, len, &c), -EBADMSG);
+}
+END_TEST
+
+START_TEST(test_keyframe)
+{
+	uint8_t buf[JOURNAL_KEYFRAME_LEN + DATAGRAM_START], flow[FLOW_MAX];
+	const struct data_check check = {.digest = 0x0123456789abcdef, .count = 1};
+	struct data_writer w;
+	struct data_info info;
+	const uint8_t *data;
+	uint64_t queued;
+	struct flow f;
+	size_t len;
+
+	example_flows[0].make(&f);
+	journal_keyframe_write(7, buf);
+	data_begin(&w, buf + JOURNAL_KEYFRAME_LEN, DATAGRAM_START, 1795313576261320, 1, 5);
+	ck_assert(data_add_range(&w, (struct hash_range){0x8000000000000000, 1}));
+	ck_assert(data_add_put(&w, flow, (size_t)flow_encode(&f, flow)));
+	ck_assert(data_add_check(&w, &check));
+	golden_expect(
+		"journal_keyframe",
+		"payload of a keyframe's last slice: 7 changes waited, a range, a flow, a check",
+		buf, JOURNAL_KEYFRAME_LEN + w.len);
+	ck_assert_int_eq(
+		journal_keyframe_read(buf, JOURNAL_KEYFRAME_LEN + w.len, &queued, &data, &len), 0);
+	ck_assert(queued == 7 && len == w.len && data_read(data, len, &info) == 0);
+	ck_assert(info.puts == 1 && info.range.depth == 1 && info.check.count == 1);
+	ck_assert_int_eq(journal_keyframe_read(buf, JOURNAL_KEYFRAME_LEN - 1, &queued, &data, &len),
+			 -EBADMSG);
 }
 END_TEST
 
@@ -226,6 +263,7 @@ static Suite *journal_suite(void)
 	tcase_add_loop_test(tc, test_block, JOURNAL_STORED, JOURNAL_ZSTD + 1);
 	tcase_add_test(tc, test_block_limits);
 	tcase_add_test(tc, test_parts);
+	tcase_add_test(tc, test_keyframe);
 	tcase_add_test(tc, test_names);
 	suite_add_tcase(s, tc);
 	return s;
