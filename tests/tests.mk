@@ -16,8 +16,9 @@ REPLAY_BIN := $(if $(filter-out tsan,$(V)),$(patsubst tests/fuzz/fuzz_%.c,$(B)/t
 TEST_LIB := $(B)/libtest.a
 
 $(TEST_LIB): $(call obj,$(TEST_LIB_SRC) kpatch/tests/client.c)
-# Generated headers are system headers, which -MMD leaves out.
-$(call obj,tests/unit/test_data.c tests/unit/test_control.c tests/lib/pb_flow.c): $(PB_HDR)
+# Generated headers are system headers, which -MMD leaves out; the pattern's order-only prerequisite
+# hides them here too, so it is the code beside them.
+$(call obj,tests/unit/test_data.c tests/unit/test_control.c tests/lib/pb_flow.c): $(PB_SRC)
 # The kernel patch's own client, whose loops are macros of libmnl that convert.
 $(B)/obj/kpatch/tests/client.o: CFLAGS += -Wno-conversion
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(TEST_LIB) $(LIB_REPLAY) $(LIBS_ALL)
