@@ -30,6 +30,7 @@ struct term {
 
 enum {
 	HELLO_GROUPS_MAX = 16, /* on one page */
+	HELLO_GROUPS_SENT = 6, /* on one of ours: with all else they fit the shortest datagram */
 	HELLO_ITEMS_MAX = 16,
 	HELLO_ADDRESSES_MAX = 32,
 	ITEM_NAME_MAX = 64,

@@ -240,7 +240,7 @@ static void hello_fill_group(struct engine *e, struct group *g, struct hello_gro
 
 static void hello_fill(struct engine *e, struct hello *h)
 {
-	uint32_t pages = (uint32_t)((e->cfg.groups + HELLO_GROUPS_MAX - 1) / HELLO_GROUPS_MAX);
+	uint32_t pages = (uint32_t)((e->cfg.groups + HELLO_GROUPS_SENT - 1) / HELLO_GROUPS_SENT);
 
 	*h = (struct hello){
 		.sent_us = e->now.wall_us,
@@ -313,12 +313,12 @@ static void hello_send(struct engine *e)
 	c->kind = CONTROL_HELLO;
 	hello_fill(e, &c->hello);
 	for (uint32_t page = 0; page < c->hello.pages; page++) {
-		size_t first = (size_t)page * HELLO_GROUPS_MAX;
+		size_t first = (size_t)page * HELLO_GROUPS_SENT;
 
 		c->hello.page = page;
 		c->hello.groups = 0;
 		c->hello.pad = 0;
-		for (size_t i = first; i < e->cfg.groups && i < first + HELLO_GROUPS_MAX; i++)
+		for (size_t i = first; i < e->cfg.groups && i < first + HELLO_GROUPS_SENT; i++)
 			hello_fill_group(e, &e->group[i], &c->hello.group[c->hello.groups++]);
 		hello_pad(e, c);
 		/* What only informs goes first where a datagram cannot carry it all. */
