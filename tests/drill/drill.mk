@@ -14,7 +14,7 @@ $(B)/drill/%: $(DRILL_OBJ)/%.o $(DRILL_LIB)
 $(B)/drill/drive: $(patsubst %,$(DRILL_OBJ)/%.o,heap flow fleet report)
 
 .PHONY: drill drill-list soak
-drill: all $(DRILL_BIN)
+drill: all $(DRILL_BIN) $(B)/syncd-next
 	@B='$(B)' SYNC='$(SYNC)' IPVS='$(IPVS)' $(DRILL_DIR)/run.sh '$(T)'
 drill-list:
 	@$(DRILL_DIR)/run.sh --list

@@ -4,6 +4,7 @@
 SYNC_CAN=(stop kill pause handover gate verify journal guard links unicast)
 SYNC_CONF='conntrack { protocols = { tcp, udp } }' # more lines for syncd.conf
 SYNC_GROUP= # more options of each group
+declare -A DAEMON # another program than syncd, of a node
 declare -A GROUP_ID=([web]=1 [shop]=2)
 # Who goes out through a group: a flow is known by its original addresses.
 declare -A INSIDE4=([web]=10.0.0.8/29 [shop]=10.0.0.16/29)
@@ -47,7 +48,7 @@ sync_start() {
 daemon_start() {
   local node=$1
   in_box "$node" sh -c 'echo $$ >/run/daemon.pid; exec "$@"' - \
-    "$B/syncd" -c "$WORK/$node/syncd.conf" >>"$WORK/$node/syncd.log" 2>&1 &
+    "$B/${DAEMON[$node]:-syncd}" -c "$WORK/$node/syncd.conf" >>"$WORK/$node/syncd.log" 2>&1 &
   disown $!
   until_true 10 "syncd on $node to answer" node_answers "$node"
 }
@@ -87,6 +88,9 @@ node_status() {
   node_ctl "$1" -j status 2>/dev/null | tr -d ' \n' |
     sed -n "s/.*{[^{}]*\"name\":\"$2\"[^{}]*\"$3\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
 }
+
+# node_counter NODE NAME: one of `syncctl stats`.
+node_counter() { node_ctl "$1" stats | sed -n "s/^$2 *//p"; }
 
 node_equal() { [ "$(node_status "$1" "$2" equal)" = true ]; }
 # node_has NODE GROUP flows|installed ACTIVE: as many as the active one has flows.
