@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/control.h"
 #include "proto/flow_codec.h"
 #include "tests/sim/sim_check_priv.h"
 
@@ -278,6 +279,17 @@ static void enter_control(struct sim_check *c, struct sim_node *n, struct stream
 	b->control[b->controls++] = hash;
 }
 
+/* Longer than the wire carries may be only what is to find out whether it does. */
+static void check_probe(struct sim_check *c, struct sim_node *n, const uint8_t *payload, int len)
+{
+	static struct control heard;
+
+	if (len < 0 || control_read(payload, (size_t)len, &heard) || heard.kind != CONTROL_HELLO ||
+	    heard.hello.pad == 0)
+		check_fail(c, n, "mtu", "control on a wire of %zu that is no padded hello",
+			   c->cfg.mtu);
+}
+
 static void use_key(const struct sim_check *c, struct stream_book *b, uint16_t id)
 {
 	struct group_key k;
@@ -306,6 +318,11 @@ void sim_check_on_send(struct sim_check *c, struct sim_node *n, const uint8_t *d
 	}
 	if (h.kind == FRAME_CONTROL) {
 		enter_control(c, n, b, h.counter, hash);
+		if (len > c->cfg.mtu) {
+			use_key(c, b, h.key_id);
+			plain = seal_open(&b->key, &h, dgram, len, payload);
+			check_probe(c, n, payload, plain);
+		}
 		return;
 	}
 	if (len > c->cfg.mtu)

@@ -4,13 +4,14 @@
  * stream and of each standby's table, and holds the engines against them:
  *   numbers   data is numbered without gaps, only the active speaks for a group
  *   nonce     no (session, kind, counter) is sealed twice with different bytes
- *   mtu       no data longer than the wire carries
+ *   mtu       nothing is longer than the wire carries, but for padded hellos
  *   stream    what the active's digest says has changed is what its datagrams say
- *   order     a standby applies each datagram once, in order, as it was sent, none from before its
- * time term      data of a lower term is not applied model     a standby's table is what it
- * applied; a range removes only once the active is complete prefix    a standby that says equal has
- * the active's table as of the counter it has applied return    a flow that the active has said is
- * gone does not come back in its term memory    what a table holds is bounded
+ *   order     a standby applies each datagram once, in order, as sent, none from before its start
+ *   term      data of a lower term is not applied, and no node's term falls
+ *   model     a standby's table is what it applied; ranges remove once the active is complete
+ *   prefix    a standby that says equal has the active's table as of the counter it has applied
+ *   return    a flow that the active has said is gone does not come back in its term
+ *   memory    what a table holds is bounded
  */
 #ifndef TESTS_SIM_CHECK_H
 #define TESTS_SIM_CHECK_H
