@@ -2,6 +2,7 @@
 /* Whole daemons over real kernels: what they promise of a pair's life, without clients. */
 #include <check.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +170,61 @@ START_TEST(test_no_nat_rules)
 }
 END_TEST
 
+struct span {
+	size_t node;
+	int least, most;
+};
+
+/* All TCP entries of the node's kernel have so many seconds left. */
+static bool have_left(void *ctx)
+{
+	const struct span *s = ctx;
+	bool good;
+
+	pair_enter(&p, s->node);
+	good = netns_sh("conntrack -L -p tcp 2>/dev/null | "
+			"awk '{ n++ } $3 < %d || $3 > %d { bad = 1 } END { exit bad || !n }'",
+			s->least, s->most) == 0;
+	pair_leave(&p);
+	return good;
+}
+
+/*
+ * A standby's entries have the lease, whatever time the active's have left; after a promotion the
+ * state's true timeout, and those of the one that served before have leases.
+ */
+START_TEST(test_timeouts)
+{
+	enum { LEASE = 200, TRUE = 77, SLACK = 20 };
+	struct span leased = {1, LEASE - SLACK, LEASE}, true_one = {1, TRUE - SLACK, TRUE},
+		    own = {0, LEASE + 1, 1000}, renewed = {0, LEASE - SLACK, LEASE};
+
+	for (size_t i = 0; i < 2; i++) {
+		char extra[64];
+
+		(void)snprintf(extra, sizeof(extra), "conntrack { lease_s = %d }", LEASE);
+		pair_configure(&p, i, "group web { id = 1 match = { \"203.0.113.0/24\" } }", extra);
+		pair_enter(&p, i);
+		ck_assert_int_eq(
+			netns_sysctl_set("net/netfilter/nf_conntrack_tcp_timeout_established",
+					 TRUE),
+			0);
+		pair_leave(&p);
+	}
+	start_both(0);
+	pair_flows(&p, 0, 0, 100, false);
+	ck_assert(pair_wait_equal(&p, 1, 100, PATIENCE_MS));
+	ck_assert(have_left(&own));
+	ck_assert(have_left(&leased));
+	ck_assert_int_eq(pair_ask(&p, 1, "role", "web", "active", NULL), 0);
+	ck_assert_int_eq(pair_ask(&p, 0, "role", "web", "standby", NULL), 0);
+	ck_assert(netns_wait_for(have_left, &true_one, PATIENCE_MS));
+	ck_assert(netns_wait_for(have_left, &renewed, PATIENCE_MS));
+	ck_assert_int_ge(pair_counter(&p, 0, "renewed"), 100);
+	ck_assert_int_eq(pair_counter(&p, 1, "puts_sent"), 0);
+}
+END_TEST
+
 /* A flow that no group matches stays where it is, on both. */
 START_TEST(test_outside_untouched)
 {
@@ -249,6 +305,7 @@ static Suite *pair_suite(void)
 	tcase_add_test(tc, test_there_and_back);
 	tcase_add_test(tc, test_standby_flushed);
 	tcase_add_test(tc, test_no_nat_rules);
+	tcase_add_test(tc, test_timeouts);
 	tcase_add_test(tc, test_outside_untouched);
 	tcase_add_test(tc, test_observe);
 	tcase_add_test(tc, test_commit_at_takeover);
