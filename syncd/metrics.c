@@ -97,6 +97,11 @@ static void print_states(struct engine *e, FILE *to)
 	for (size_t i = 0; engine_group_status(e, i, &st) == 0; i++)
 		(void)fprintf(to, "syncd_group_transitions_total{group=\"%s\"} %" PRIu64 "\n",
 			      st.name, st.transitions);
+	print_head("group_coalesced", "counter", "Changes that met one of the flow not yet sent",
+		   to);
+	for (size_t i = 0; engine_group_status(e, i, &st) == 0; i++)
+		(void)fprintf(to, "syncd_group_coalesced_total{group=\"%s\"} %" PRIu64 "\n",
+			      st.name, table_coalesced(engine_table(e, st.id)));
 	print_head("group_term", "gauge", "Highest term seen", to);
 	for (size_t i = 0; engine_group_status(e, i, &st) == 0; i++)
 		(void)fprintf(to, "syncd_group_term{group=\"%s\"} %" PRIu64 "\n", st.name,

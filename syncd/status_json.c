@@ -181,8 +181,12 @@ json_t *status_json(struct engine *e, const struct status_box *box, struct engin
 	set_text(o, "version", SYNCD_VERSION);
 	set_number(o, "encoder", engine_encoder());
 	set_number(o, "uptime_ms", (now.mono_us - box->started_us) / MS_US);
-	for (size_t i = 0; engine_group_status(e, i, &st) == 0; i++)
-		(void)json_array_append_new(groups, status_group_json(&st));
+	for (size_t i = 0; engine_group_status(e, i, &st) == 0; i++) {
+		json_t *g = status_group_json(&st);
+
+		set_number(g, "coalesced", table_coalesced(engine_table(e, st.id)));
+		(void)json_array_append_new(groups, g);
+	}
 	(void)json_object_set_new(o, "groups", groups);
 	(void)json_object_set_new(o, "peers", status_peers_json(e, box, now));
 	for (size_t i = 0; i < box->links; i++)

@@ -49,6 +49,23 @@ START_TEST(test_many_flows)
 }
 END_TEST
 
+/* What happens to flows while nothing can be sent is told once, and the rest is counted. */
+START_TEST(test_coalesced)
+{
+	start_both(0);
+	ck_assert_int_eq(pair_group(&p, 0, "coalesced"), 0);
+	ck_assert_int_eq(kill(p.node[0].pid, SIGSTOP), 0);
+	pair_flows(&p, 0, 0, 100, false);
+	pair_flows(&p, 0, 0, 100, true);
+	pair_flows(&p, 0, 0, 100, false);
+	ck_assert_int_eq(kill(p.node[0].pid, SIGCONT), 0);
+	ck_assert(pair_wait_equal(&p, 1, 100, PATIENCE_MS));
+	ck_assert_int_ge(pair_group(&p, 0, "coalesced"), 100);
+	ck_assert_int_eq(pair_counter(&p, 0, "events"), 300);
+	ck_assert_int_eq(pair_counter(&p, 0, "puts_sent") + pair_counter(&p, 0, "dels_sent"), 100);
+}
+END_TEST
+
 START_TEST(test_standby_late)
 {
 	pair_start(&p, 0, true);
@@ -298,6 +315,7 @@ static Suite *pair_suite(void)
 	tcase_set_timeout(tc, 180);
 	tcase_add_checked_fixture(tc, up, down);
 	tcase_add_test(tc, test_many_flows);
+	tcase_add_test(tc, test_coalesced);
 	tcase_add_test(tc, test_standby_late);
 	tcase_add_test(tc, test_active_started_over_flows);
 	tcase_add_loop_test(tc, test_standby_restarted, 0, 2);
