@@ -466,6 +466,51 @@ START_TEST(test_stalled)
 }
 END_TEST
 
+static unsigned segments_there(unsigned *oldest)
+{
+	char path[128];
+	unsigned n = 0;
+
+	*oldest = 0;
+	for (unsigned i = 1; i < 1000; i++) {
+		path_of(i, path);
+		if (access(path, F_OK) != 0)
+			continue;
+		*oldest = *oldest ? *oldest : i;
+		n++;
+	}
+	return n;
+}
+
+/* Segments end by age as by size, and only so many are kept; what is kept is consistent. */
+START_TEST(test_age_and_keep)
+{
+	struct journal_config c = {.dir = dir,
+				   .name = "kept",
+				   .node = 1,
+				   .session = 1,
+				   .rotate_bytes = 1 << 30,
+				   .rotate_us = 20 * MS_US,
+				   .keep = 3,
+				   .queue_bytes = 1 << 20};
+	struct journal_record r = {
+		.type = JOURNAL_DROPPED, .payload = (const uint8_t *)"x", .len = 1};
+	struct journal *j;
+	unsigned oldest = 0;
+
+	ck_assert(journal_open(&c, &j) == 0 && journal_start(j) == 0);
+	do {
+		ck_assert(journal_append(j, &r));
+		(void)usleep(1000);
+		ck_assert_uint_le(segments_there(&oldest), c.keep + 1); /* the next, for a moment */
+	} while (oldest < 4);
+	journal_close(j);
+	ck_assert_uint_le(segments_there(&oldest), c.keep);
+	ck_assert_msg(replay_run(&out, "verify %s", dir) == 0, "%s", out);
+	ck_assert_msg(strstr(out, "note: kept begins with segment "), "%s", out);
+}
+END_TEST
+
 static void append_part(struct journal *j, enum journal_type type, const uint8_t *buf, size_t len)
 {
 	struct journal_record r = {
@@ -602,6 +647,7 @@ static Suite *replay_suite(void)
 	tcase_add_test(tc, test_capture);
 	tcase_add_test(tc, test_diff_of_captures);
 	tcase_add_test(tc, test_stalled);
+	tcase_add_test(tc, test_age_and_keep);
 	tcase_add_test(tc, test_divergence_named);
 	tcase_add_test(tc, test_passed_over);
 	tcase_add_test(tc, test_follow);
