@@ -309,10 +309,9 @@ static int open_guard(struct daemon *d)
 
 	for (size_t i = 0; i < d->cfg->groups; i++)
 		wanted |= d->cfg->group[i].guard;
-	if (!wanted)
-		return 0;
+	/* Also where none is wanted any more: what a daemon that died has left is taken away. */
 	err = guard_new(d->cfg->node.name, &d->guard);
-	if (!err)
+	if (!err || !wanted)
 		return 0;
 	log_warning("guard: %s: a takeover before this node is ready may reset connections; set "
 		    "guard = false in every group to accept that silently",

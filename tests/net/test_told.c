@@ -204,6 +204,25 @@ START_TEST(test_heir)
 }
 END_TEST
 
+/* Kernels before Linux 5.12 keep a guard whose daemon was killed: the next start takes it away,
+ * also where guards are not wanted any more. */
+START_TEST(test_guard_left_behind)
+{
+	pair_configure(&p, 0,
+		       _i ? "group web { id = 1 match = { \"203.0.113.0/24\" } }"
+			  : "group web { id = 1 match = { \"203.0.113.0/24\" } guard = false }",
+		       "");
+	pair_enter(&p, 0);
+	ck_assert_int_eq(netns_sh("nft add table inet syncd_guard_lb-0"), 0);
+	pair_leave(&p);
+	pair_start(&p, 0, true);
+	pair_enter(&p, 0);
+	ck_assert_int_ne(netns_sh("nft list tables | grep -q syncd_guard"), 0);
+	pair_leave(&p);
+	ck_assert_int_eq(pair_stop(&p, 0, SIGTERM), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("told");
@@ -216,6 +235,7 @@ int main(void)
 	tcase_add_loop_test(t, test_named_on_both, 0, sizeof(unlike) / sizeof(unlike[0]));
 	tcase_add_test(t, test_hooks);
 	tcase_add_test(t, test_heir);
+	tcase_add_loop_test(t, test_guard_left_behind, 0, 2);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }
