@@ -235,15 +235,17 @@ void ctl_text_verify(const json_t *response, FILE *to)
 	{
 		const bool good = json_is_true(json_object_get(g, "verified"));
 		const bool active = strcmp(text(g, "role"), "active") == 0;
+		const bool alone = json_array_size(json_object_get(g, "standbys")) == 0;
 
 		(void)fprintf(to,
 			      "%s: %s, %" JSON_INTEGER_FORMAT " flows, %" JSON_INTEGER_FORMAT
 			      " in the kernel: %s\n",
 			      text(g, "name"), text(g, "state"), number(g, "flows"),
 			      number(g, "installed"),
-			      good     ? "equal"
-			      : active ? "not all standbys are equal"
-				       : "not equal");
+			      good		? "equal"
+			      : active && alone ? "no standby is heard"
+			      : active		? "not all standbys are equal"
+						: "not equal");
 		json_array_foreach(json_object_get(g, "standbys"), k, s)(void)
 			fprintf(to, "    %s: %s, %" JSON_INTEGER_FORMAT " flows, %s\n",
 				text(s, "name"), text(s, "state"), number(s, "flows"),

@@ -351,6 +351,8 @@ START_TEST(test_restart)
 {
 	start_and_wait(0);
 	ck_assert_int_eq(ctl(0, "role web active"), 0);
+	ck_assert_int_eq(ctl(0, "verify web"), 1);
+	ck_assert(said("out", "no standby is heard"));
 	end_by(0, SIGKILL);
 	start_and_wait(0);
 	ck_assert_int_eq(ctl(0, "role web"), 0);
