@@ -25,8 +25,18 @@ static char dir[64], top[512], programs[512];
 static struct ctl_server *server;
 static pthread_t thread;
 static atomic_bool stop, ready, deaf, handover;
-static char role[32];
-static int told;
+static _Atomic(const char *) role;
+static atomic_int told;
+
+/* The server's thread writes it while the test's reads it. */
+static void set_role(const char *wanted)
+{
+	static const char *const known[] = {"active", "standby", "idle"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(wanted, known[i]) == 0)
+			role = known[i];
+}
 
 static int cmd_role(void *ctx, const json_t *request, json_t *response)
 {
@@ -39,7 +49,7 @@ static int cmd_role(void *ctx, const json_t *request, json_t *response)
 	if (want != NULL) {
 		told++;
 		if (!atomic_load(&deaf))
-			snprintf(role, sizeof(role), "%s", want);
+			set_role(want);
 	} else {
 		json_object_set_new(response, "role", json_string(role));
 	}
@@ -127,7 +137,7 @@ static void setup(void)
 		 dir);
 	tmpdir_write(path, text);
 	ck_assert_int_eq(chmod(path, 0755), 0);
-	strcpy(role, "idle");
+	role = "idle";
 	told = 0;
 	atomic_store(&ready, false);
 	atomic_store(&deaf, false);
@@ -276,7 +286,7 @@ START_TEST(test_agent_failures)
 			 programs, top),
 		5);
 	atomic_store(&deaf, false);
-	strcpy(role, "standby");
+	role = "standby";
 	ck_assert_int_eq(netns_sh("PATH=%s:$PATH OCF_RESKEY_group=web OCF_RESKEY_fail_closed=true "
 				  "OCF_RESKEY_config=%s/syncd.conf OCF_RESKEY_syncctl=%s/syncctl "
 				  "%s/dist/ocf/syncd monitor",
