@@ -4,15 +4,12 @@
 #include <check.h>
 #include <string.h>
 
-#include "proto/control.h"
-#include "proto/seal.h"
-#include "syncd/engine.h"
+#include "tests/lib/lone_engine.h"
 #include "tests/lib/suite.h"
 
 enum { GROUPS = 40, PAGE = 10, FIRST_GROUP = 65000, NODE = 65535 };
 #define LARGE (UINT64_MAX - 1000)
 
-static const struct group_key key = {.id = 65535, .secret = {1}, .cluster_secret = {2}};
 static const struct engine_now start = {.mono_us = 10 * S_US, .wall_us = LARGE};
 static struct engine_group_config group[GROUPS];
 static struct engine *engine;
@@ -31,7 +28,7 @@ static void on_send(void *ctx, const uint8_t *dgram, size_t len)
 	(void)ctx;
 	ck_assert_uint_le(len, DATAGRAM_START);
 	ck_assert_int_eq(frame_header_read(dgram, len, &h), 0);
-	seal_key_derive(&k, &key, h.node, h.session);
+	seal_key_derive(&k, &lone_engine_key, h.node, h.session);
 	n = seal_open(&k, &h, dgram, len, payload);
 	ck_assert_int_gt(n, 0);
 	ck_assert_int_eq(control_read(payload, (size_t)n, &heard), 0);
@@ -45,64 +42,11 @@ static void on_send(void *ctx, const uint8_t *dgram, size_t len)
 	hellos++;
 }
 
-static uint32_t classify(void *ctx, const struct flow_key *k)
-{
-	(void)ctx, (void)k;
-	return 0;
-}
-
-static struct source *no_source(void *ctx, enum flow_kind kind)
-{
-	(void)ctx, (void)kind;
-	return NULL;
-}
-
-static struct sink *no_sink(void *ctx, enum flow_kind kind)
-{
-	(void)ctx, (void)kind;
-	return NULL;
-}
-
-static void on_term(void *ctx, uint32_t id, struct term highest, enum node_role role)
-{
-	(void)ctx, (void)id, (void)highest, (void)role;
-}
-
-static void on_state(void *ctx, uint32_t id, enum node_state from, enum node_state to,
-		     const char *reason)
-{
-	(void)ctx, (void)id, (void)from, (void)to, (void)reason;
-}
-
-/* NOLINTNEXTLINE(readability-function-size): the parameters are struct engine_io's */
-static void on_record(void *ctx, enum engine_record what, uint16_t node, uint64_t session,
-		      uint64_t counter, const uint8_t *bytes, size_t len)
-{
-	(void)ctx, (void)what, (void)node, (void)session, (void)counter, (void)bytes, (void)len;
-}
-
-static void on_alarm(void *ctx, uint32_t id, const char *what)
-{
-	(void)ctx, (void)id, (void)what;
-}
-
 static void up(void)
 {
-	const struct engine_io io = {
-		.send = on_send,
-		.classify = classify,
-		.source = no_source,
-		.sink = no_sink,
-		.store_term = on_term,
-		.on_state = on_state,
-		.on_record = on_record,
-		.on_alarm = on_alarm,
-	};
 	struct engine_config cfg = {
 		.node = NODE,
 		.session = LARGE,
-		.key = &key,
-		.keys = 1,
 		.group = group,
 		.groups = GROUPS,
 		.max_flows = 1000,
@@ -113,8 +57,7 @@ static void up(void)
 	for (unsigned i = 0; i < GROUPS; i++)
 		group[i] =
 			(struct engine_group_config){.id = FIRST_GROUP + i, .fingerprint = LARGE};
-	engine = engine_new(&cfg, &io);
-	ck_assert_ptr_nonnull(engine);
+	engine = lone_engine_new(&cfg, on_send);
 }
 
 static void down(void)
@@ -122,21 +65,11 @@ static void down(void)
 	engine_free(engine);
 }
 
-/* Brings a hello, of which page and what is on it are filled in already. */
-static void hear(struct control *c, uint16_t node, uint64_t counter)
+static void hear(const struct control *c, uint16_t node, uint64_t counter)
 {
-	const struct frame_header h = {.kind = FRAME_CONTROL,
-				       .key_id = key.id,
-				       .node = node,
-				       .session = LARGE,
-				       .counter = counter};
-	uint8_t dgram[DATAGRAM_START];
-	struct seal_key k;
-	int n = control_write(c, dgram + FRAME_HEADER_LEN, sizeof(dgram) - FRAME_OVERHEAD);
-
-	ck_assert_int_gt(n, 0);
-	seal_key_derive(&k, &key, node, LARGE);
-	engine_on_datagram(engine, dgram, seal(&k, &h, dgram, (size_t)n), start);
+	lone_engine_hear_control(
+		engine, (struct frame_header){.node = node, .session = LARGE, .counter = counter},
+		c, start);
 }
 
 /* A node that hears us is active in all groups, and far in its stream. */

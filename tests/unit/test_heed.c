@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What an engine does with messages that today's own engine would not send, or not so: ranges of an
+ * active whose table is not complete, and control of a session that has proven nothing.
+ */
+#include <check.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+#include "proto/data.h"
+#include "proto/flow_codec.h"
+#include "tests/lib/lone_engine.h"
+#include "tests/lib/suite.h"
+
+enum { NODE = 1, OTHER = 2 };
+enum { SESSION = 100, THEIRS = 200 };
+
+static struct engine *engine;
+static struct engine_now now;
+static uint64_t control_counter, data_counter;
+
+static void up(void)
+{
+	static const struct engine_group_config group = {.id = 1};
+	struct engine_config cfg = {
+		.node = NODE,
+		.session = SESSION,
+		.group = &group,
+		.groups = 1,
+		.max_flows = 1000,
+		.datagram_max = DATAGRAM_START,
+		.lease_s = 600,
+	};
+
+	now = (struct engine_now){.mono_us = 10 * S_US, .wall_us = 10 * S_US};
+	control_counter = data_counter = 0;
+	engine = lone_engine_new(&cfg, NULL);
+}
+
+static void down(void)
+{
+	engine_free(engine);
+}
+
+static void pass(void)
+{
+	now.mono_us += HELLO_INTERVAL_US;
+	now.wall_us += HELLO_INTERVAL_US;
+	(void)engine_tick(engine, now);
+}
+
+static void say(const struct control *c)
+{
+	lone_engine_hear_control(engine,
+				 (struct frame_header){.node = OTHER,
+						       .session = THEIRS,
+						       .counter = ++control_counter},
+				 c, now);
+}
+
+/* The other node's hello; proves: it echoes what this engine has just sent. */
+static void hello(enum node_role role, bool complete, bool proves)
+{
+	struct control c = {
+		.kind = CONTROL_HELLO,
+		.hello = {.pages = 1,
+			  .last_data = data_counter,
+			  .oldest_data = 1,
+			  .groups = 1,
+			  .group = {{.id = 1,
+				     .role = (uint8_t)role,
+				     .state = role == ROLE_ACTIVE ? STATE_ACTIVE : STATE_STANDBY,
+				     .complete = complete,
+				     .term = {1, OTHER}}},
+			  .echoes = proves}};
+
+	pass();
+	c.hello.echo[0] = (struct hello_echo){
+		.node = NODE,
+		.session = SESSION,
+		.control_counter = engine_sender_stats(engine)->control,
+		.max_datagram = DATAGRAM_START,
+	};
+	say(&c);
+}
+
+static size_t a_flow(uint8_t *bytes)
+{
+	struct flow f = {.key = {.l4proto = IPPROTO_TCP,
+				 .addr_len = 4,
+				 .src = {.b = {192, 0, 2, 1}},
+				 .dst = {.b = {203, 0, 113, 1}},
+				 .sport = 1,
+				 .dport = 80}};
+	int n;
+
+	flow_mirror_reply(&f);
+	n = flow_encode(&f, bytes);
+	ck_assert_int_gt(n, 0);
+	return (size_t)n;
+}
+
+static uint64_t flows(void)
+{
+	struct engine_group_status st;
+
+	ck_assert_int_eq(engine_group_status(engine, 0, &st), 0);
+	return st.flows;
+}
+
+/* With a flow, or as a range of everything that says there is none; check: and what it is not. */
+static void data(bool flow, bool check, bool complete)
+{
+	uint8_t payload[1000], bytes[FLOW_MAX];
+	struct data_check c = {.digest = 1, .count = 1, .complete = complete};
+	struct data_writer w;
+
+	data_begin(&w, payload, sizeof(payload), now.wall_us, 1, 1);
+	if (flow)
+		ck_assert(data_add_put(&w, bytes, a_flow(bytes)));
+	else
+		ck_assert(data_add_range(&w, (struct hash_range){0, 0}));
+	if (check)
+		ck_assert(data_add_check(&w, &c));
+	lone_engine_hear(engine,
+			 (struct frame_header){.kind = FRAME_DATA,
+					       .node = OTHER,
+					       .session = THEIRS,
+					       .counter = ++data_counter},
+			 payload, w.len, now);
+}
+
+/* _i: what says that the table is complete: the check with the range, or the hello. */
+START_TEST(test_incomplete_removes_nothing)
+{
+	ck_assert_int_eq(engine_set_role(engine, 1, ROLE_STANDBY, "told to", now), 0);
+	hello(ROLE_ACTIVE, false, true);
+	data(true, false, false);
+	ck_assert_uint_eq(flows(), 1);
+	data(false, false, false);
+	ck_assert_uint_eq(flows(), 1);
+	data(false, true, false);
+	ck_assert_uint_eq(flows(), 1);
+	hello(ROLE_ACTIVE, _i, true);
+	data(false, !_i, true);
+	ck_assert_uint_eq(flows(), 0);
+}
+END_TEST
+
+START_TEST(test_unproven_is_not_heeded)
+{
+	struct control offer = {.kind = CONTROL_OFFER,
+				.offer = {.node = NODE, .session = SESSION, .group = 1, .n = 1}};
+	uint8_t bytes[FLOW_MAX];
+
+	offer.offer.put[0].len = (uint32_t)a_flow(bytes);
+	offer.offer.put[0].flow = bytes;
+	ck_assert_int_eq(engine_set_role(engine, 1, ROLE_ACTIVE, "told to", now), 0);
+	hello(ROLE_STANDBY, false, false);
+	say(&offer);
+	ck_assert_uint_eq(flows(), 0);
+	ck_assert_uint_eq(engine_counters(engine)->unproven, 1);
+	hello(ROLE_STANDBY, false, true);
+	say(&offer);
+	ck_assert_uint_eq(flows(), 1);
+	/* Nor is it once the proof has aged. */
+	now.mono_us += FRESH_US + 1;
+	(void)engine_tick(engine, now);
+	say(&offer);
+	ck_assert_uint_eq(engine_counters(engine)->unproven, 2);
+}
+END_TEST
+
+/* Nor its data: nobody follows a session that has proven nothing. */
+START_TEST(test_unproven_data)
+{
+	ck_assert_int_eq(engine_set_role(engine, 1, ROLE_STANDBY, "told to", now), 0);
+	hello(ROLE_ACTIVE, true, false);
+	data(true, false, true);
+	ck_assert_uint_eq(flows(), 0);
+	ck_assert_uint_ge(engine_counters(engine)->unproven, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("heed");
+	TCase *tc = tcase_create("heed");
+
+	tcase_add_checked_fixture(tc, up, down);
+	tcase_add_loop_test(tc, test_incomplete_removes_nothing, 0, 2);
+	tcase_add_test(tc, test_unproven_is_not_heeded);
+	tcase_add_test(tc, test_unproven_data);
+	suite_add_tcase(s, tc);
+	return suite_run(s);
+}
