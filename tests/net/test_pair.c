@@ -187,6 +187,47 @@ START_TEST(test_no_nat_rules)
 }
 END_TEST
 
+static bool verified(void *node)
+{
+	return pair_ask(&p, *(size_t *)node, "verify", NULL, NULL, NULL) == 0;
+}
+
+static void take_all(size_t node, unsigned groups)
+{
+	size_t other = !node;
+	char name[16];
+
+	for (unsigned i = 0; i < groups; i++) {
+		(void)snprintf(name, sizeof(name), "g%u", i);
+		(void)pair_ask(&p, other, "role", name, "standby", NULL);
+		ck_assert_int_eq(pair_ask(&p, node, "role", name, "active", NULL), 0);
+	}
+	ck_assert(netns_wait_for(verified, &other, PATIENCE_MS));
+	ck_assert(netns_wait_for(verified, &node, PATIENCE_MS));
+}
+
+/* More groups than one hello tells of. */
+START_TEST(test_many_groups)
+{
+	enum { GROUPS = 20 };
+	char text[1600], *at = text;
+
+	at += sprintf(at, "group g0 { id = 1 match = { \"203.0.113.0/24\" } }");
+	for (unsigned i = 1; i < GROUPS; i++)
+		at += sprintf(at, "\ngroup g%u { id = %u match = { 198.18.%u.0/24 } }", i, i + 1,
+			      i);
+	for (size_t i = 0; i < 2; i++) {
+		pair_configure(&p, i, text, "");
+		pair_start(&p, i, true);
+	}
+	take_all(0, GROUPS);
+	pair_flows(&p, 0, 0, 100, false);
+	ck_assert(pair_wait_equal(&p, 1, 100, PATIENCE_MS));
+	take_all(1, GROUPS);
+	ck_assert_int_eq(pair_counter(&p, 1, "puts_sent"), 0);
+}
+END_TEST
+
 struct span {
 	size_t node;
 	int least, most;
@@ -323,6 +364,7 @@ static Suite *pair_suite(void)
 	tcase_add_test(tc, test_there_and_back);
 	tcase_add_test(tc, test_standby_flushed);
 	tcase_add_test(tc, test_no_nat_rules);
+	tcase_add_test(tc, test_many_groups);
 	tcase_add_test(tc, test_timeouts);
 	tcase_add_test(tc, test_outside_untouched);
 	tcase_add_test(tc, test_observe);
