@@ -102,7 +102,8 @@ struct group {
 	 */
 	uint8_t refill; /* kinds not read yet, bits by enum flow_kind */
 	bool served;
-	uint64_t equal_session, equal_term; /* of the stream that it was compared with */
+	uint64_t equal_session, equal_term;	  /* of the stream that it was compared with */
+	uint64_t complete_session, complete_term; /* of the one whose active is complete */
 	uint64_t equal_us, lag_us;
 	uint64_t check_count; /* flows that the active said it has */
 	struct sweep lease;

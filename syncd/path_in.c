@@ -132,22 +132,15 @@ static void note_lag(struct engine *e, struct group *g, const struct peer *p, ui
 	g->lag_us = lag_us > 0 ? (uint64_t)lag_us : 0;
 }
 
-static bool peer_is_complete(const struct peer *p, const struct group *g)
-{
-	const struct hello_group *hg = p ? peer_group(p, g->cfg.id) : NULL;
-
-	return hg && hg->complete && term_compare(hg->term, g->term) == 0;
-}
-
-/* An equal check of this stream said so too, and may have outrun the hello. */
-static bool stream_is_complete(struct engine *e, const struct group *g, const struct stream *s,
+/* Told by a check, in the stream's own order: a hello may have outrun ranges of before. */
+static bool stream_is_complete(struct group *g, const struct stream *s,
 			       const struct data_info *info)
 {
-	if (info->has_check)
-		return info->check.complete;
-	if (g->equal && g->equal_session == s->session && g->equal_term == info->term)
-		return true;
-	return peer_is_complete(peers_by_node(e->peers, s->node), g);
+	if (info->has_check && info->check.complete) {
+		g->complete_session = s->session;
+		g->complete_term = info->term;
+	}
+	return g->complete_session == s->session && g->complete_term == info->term;
 }
 
 /* What was compared with another stream or term says nothing once this one speaks, even if only to
@@ -174,7 +167,7 @@ struct arrival {
 static void apply_as_standby(struct engine *e, struct group *g, struct stream *s,
 			     const struct data_info *info, const struct arrival *a)
 {
-	const bool complete = stream_is_complete(e, g, s, info);
+	const bool complete = stream_is_complete(g, s, info);
 
 	e->io.on_record(e->io.ctx, info->has_range && !complete ? RECORD_KEPT : RECORD_APPLIED,
 			s->node, s->session, a->counter, a->payload, a->len);

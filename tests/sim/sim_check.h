@@ -11,7 +11,7 @@
  *   model     a standby's table is what it applied; ranges remove once the active is complete
  *   prefix    a standby that says equal has the active's table as of the counter it has applied
  *   return    a flow that the active has said is gone does not come back in its term
- *   memory    what a table holds is bounded
+ *   memory    what a table holds is bounded by the most flows it ever had
  */
 #ifndef TESTS_SIM_CHECK_H
 #define TESTS_SIM_CHECK_H
@@ -32,7 +32,6 @@ struct sim_check_config {
 	bool insecure;
 	uint32_t groups;
 	size_t mtu;
-	size_t memory_max; /* of one table */
 };
 
 struct sim_check *sim_check_new(struct sim_clock *clock, const struct sim_check_config *cfg,

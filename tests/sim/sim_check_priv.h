@@ -51,8 +51,9 @@ struct view_group {
 	uint64_t session, counter;
 	struct sim_model *model; /* of a standby's table; NULL: none yet */
 	bool modelled, tampered, refilling;
-	bool equal;	 /* as standby, when last looked at */
-	bool took_equal; /* as active: it was, when it took over */
+	bool equal;	    /* as standby, when last looked at */
+	uint64_t most_held; /* flows in its table, deleted ones that are not told yet too */
+	bool took_equal;    /* as active: it was, when it took over */
 };
 
 /* What one node has applied. */

@@ -397,7 +397,6 @@ static void world_init(struct sim_world *w, struct group_key *key)
 	struct sim_check_config cc = {
 		.key = key,
 		.insecure = p->insecure,
-		.memory_max = ((size_t)1 << 20) + (2000 + flows * 60) * 1000,
 	};
 	struct sim_traffic_config tc = {
 		.seed = w->seed,
