@@ -110,9 +110,10 @@ struct daemon {
 	ev_prepare turn;
 	ev_timer wake, second;
 	ev_signal sigterm, sigint, sighup;
-	bool runs_programs;	 /* hooks were configured at the start: the right to was kept */
-	uint64_t other_key_told; /* datagrams refused for their key, of which the log has spoken */
-	uint64_t odd_told;	 /* refusals of conntrack, likewise */
+	bool runs_programs;    /* hooks were configured at the start: the right to was kept */
+	uint64_t bad_tag_told; /* datagrams refused for their key, of which the log has spoken */
+	uint64_t unknown_key_told; /* of them, those of an id that is not here */
+	uint64_t odd_told;	   /* refusals of conntrack, likewise */
 	struct log_limit limit_other_key, limit_odd;
 	struct log_limit limit_datagram, limit_source, limit_sink, limit_track, limit_addresses;
 	int exit_code;

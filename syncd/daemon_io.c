@@ -251,16 +251,16 @@ static void say_losses(struct daemon_link *l, uint64_t now_us)
 static void say_other_key(struct daemon *d, uint64_t now_us)
 {
 	const struct engine_counters *c = engine_counters(d->engine);
-	const uint64_t refused = c->bad_tag + c->unknown_key;
+	const uint64_t unknown = c->unknown_key - d->unknown_key_told;
+	const uint64_t refused = c->bad_tag - d->bad_tag_told + unknown;
 
-	if (refused == d->other_key_told ||
-	    !log_allow(&d->limit_other_key, now_us, SAY_LOSSES_US, NULL))
+	if (refused == 0 || !log_allow(&d->limit_other_key, now_us, SAY_LOSSES_US, NULL))
 		return;
 	log_warning("%llu datagrams were sealed with another key, %llu of them under an id that is "
 		    "not here, and refused: the key files must be alike on all nodes",
-		    (unsigned long long)(refused - d->other_key_told),
-		    (unsigned long long)c->unknown_key);
-	d->other_key_told = refused;
+		    (unsigned long long)refused, (unsigned long long)unknown);
+	d->bad_tag_told = c->bad_tag;
+	d->unknown_key_told = c->unknown_key;
 }
 
 void daemon_watch_links(struct daemon *d)

@@ -167,3 +167,17 @@ void journal_lab_send(struct journal_lab *l, unsigned first, unsigned n, bool de
 		keyframe(l);
 	}
 }
+
+void journal_lab_write(const char *dir, unsigned flows, unsigned each, uint64_t rotate_bytes,
+		       bool compress)
+{
+	static struct journal_lab l; /* large */
+
+	journal_lab_open(&l, dir, rotate_bytes, compress);
+	for (unsigned i = 0; i < flows; i += each)
+		journal_lab_send(&l, i, each, false, i % 100 == 0);
+	for (unsigned i = 0; i < flows / 2; i += each)
+		journal_lab_send(&l, i, each, true, i % 100 == 0);
+	journal_lab_send(&l, 0, 0, false, true);
+	journal_lab_close(&l);
+}

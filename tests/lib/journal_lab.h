@@ -30,6 +30,11 @@ void journal_lab_close(struct journal_lab *l);
 /* One datagram: puts or deletes flows first .. first + n - 1, and a check where wanted. */
 void journal_lab_send(struct journal_lab *l, unsigned first, unsigned n, bool del, bool check);
 
+/* A whole journal: so many flows made, `each` a datagram, half of them deleted, with a check now
+ * and then and one at the end. */
+void journal_lab_write(const char *dir, unsigned flows, unsigned each, uint64_t rotate_bytes,
+		       bool compress);
+
 /* The encoded flow of that number; returns its length. */
 size_t journal_lab_flow(unsigned number, uint8_t *buf);
 

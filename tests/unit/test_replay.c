@@ -24,15 +24,7 @@ static uint8_t file[FILE_MAX];
 /* Some segments: all flows are made, half of them deleted, with a check now and then. */
 static void write_journal(bool compress)
 {
-	static struct journal_lab l; /* large */
-
-	journal_lab_open(&l, dir, compress ? 30000 : 700000, compress);
-	for (unsigned i = 0; i < FLOWS; i += EACH)
-		journal_lab_send(&l, i, EACH, false, i % 100 == 0);
-	for (unsigned i = 0; i < FLOWS / 2; i += EACH)
-		journal_lab_send(&l, i, EACH, true, i % 100 == 0);
-	journal_lab_send(&l, 0, 0, false, true);
-	journal_lab_close(&l);
+	journal_lab_write(dir, FLOWS, EACH, compress ? 30000 : 700000, compress);
 }
 
 static void up(void)

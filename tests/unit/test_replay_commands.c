@@ -23,18 +23,9 @@ enum { FLOWS = 20000, EACH = 20 };
 static char dir[64];
 static const char *out;
 
-/* All flows are made, half of them deleted, with a check now and then and one at the end. */
 static void write_journal(unsigned flows, uint64_t rotate_bytes)
 {
-	static struct journal_lab l; /* large */
-
-	journal_lab_open(&l, dir, rotate_bytes, true);
-	for (unsigned i = 0; i < flows; i += EACH)
-		journal_lab_send(&l, i, EACH, false, i % 100 == 0);
-	for (unsigned i = 0; i < flows / 2; i += EACH)
-		journal_lab_send(&l, i, EACH, true, i % 100 == 0);
-	journal_lab_send(&l, 0, 0, false, true);
-	journal_lab_close(&l);
+	journal_lab_write(dir, flows, EACH, rotate_bytes, true);
 }
 
 static void up(void)
