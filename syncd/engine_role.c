@@ -163,6 +163,16 @@ static void group_meet_other(struct engine *e, struct group *g, const struct pee
 	e->hello_now = true;
 }
 
+/* Where both mean the same term, the position is one in this session's stream. */
+static void group_heed_position(struct engine *e, const struct group *g, const struct peer *from,
+				const struct hello_group *hg)
+{
+	if (g->role == ROLE_ACTIVE && hg->role == ROLE_STANDBY &&
+	    term_compare(hg->term, g->term) == 0)
+		sender_on_position(e->sender, from->node, from->session, hg->position,
+				   e->now.mono_us);
+}
+
 void groups_on_hello(struct engine *e, const struct peer *from)
 {
 	for (size_t i = 0; i < e->cfg.groups; i++) {
@@ -171,10 +181,12 @@ void groups_on_hello(struct engine *e, const struct peer *from)
 
 		if (!hg || g->role == ROLE_IDLE)
 			continue;
-		if (g->role == ROLE_ACTIVE)
+		if (g->role == ROLE_ACTIVE) {
 			group_meet_other(e, g, from, hg);
-		else
+			group_heed_position(e, g, from, hg);
+		} else {
 			group_follow(e, g);
+		}
 	}
 }
 

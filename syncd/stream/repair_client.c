@@ -18,10 +18,10 @@
 
 enum {
 	TODO_MAX = 8192,
-	ASKED_MAX = 256, /* ranges on their way: a few datagrams of requests */
-	RETRY_SHIFT_MAX = 4,
-	LITTLE = 16,	  /* part of the active's flows that is not worth comparing */
-	RUNS_AT_ONCE = 3, /* after so many in vain, further ones wait */
+	ASKED_MAX = 256,     /* ranges on their way: a few datagrams of requests */
+	RETRIES_SLOWER = 30, /* each waits half of REPAIR_RETRY_US longer */
+	LITTLE = 16,	     /* part of the active's flows that is not worth comparing */
+	RUNS_AT_ONCE = 3,    /* after so many in vain, further ones wait */
 	RUN_SHIFT_MAX = 5,
 };
 
@@ -39,6 +39,7 @@ struct want {
 struct asked {
 	struct want want;
 	uint64_t due_us;  /* to be repeated */
+	uint64_t request; /* number of the last one that it was in */
 	uint64_t covered; /* of WHOLE, by range-completes that lay inside */
 	unsigned tries;
 };
@@ -47,8 +48,9 @@ struct repair_client {
 	uint64_t random;
 	struct repair_progress progress;
 	enum repair_why why;
-	uint64_t answered_us; /* last progress of any kind: the server is at it */
-	unsigned runs;	      /* since the last equal check */
+	uint64_t answered_us;	     /* last progress of any kind: the server is at it */
+	uint64_t requests, answered; /* their number, and the last one of which an answer came */
+	unsigned runs;		     /* since the last equal check */
 	uint64_t next_run_us;
 
 	size_t todos, asks, digest_asks;
@@ -162,6 +164,8 @@ bool repair_client_on_check(struct repair_client *c, const struct table *t,
 
 static void asked_remove(struct repair_client *c, size_t i)
 {
+	if (c->asked[i].request > c->answered)
+		c->answered = c->asked[i].request;
 	c->digest_asks -= !c->asked[i].want.flows;
 	c->asked[i] = c->asked[--c->asks];
 }
@@ -247,13 +251,21 @@ void repair_client_on_range(struct repair_client *c, struct hash_range r, uint64
 static void add_question(struct repair_client *c, struct asked *a, uint64_t now_us,
 			 struct repair_request *out)
 {
-	unsigned shift = a->tries < RETRY_SHIFT_MAX ? a->tries : RETRY_SHIFT_MAX;
-	uint64_t wait_us = REPAIR_RETRY_US << shift;
+	uint64_t wait_us = REPAIR_RETRY_US * (2 + a->tries) / 2;
 
-	a->tries++;
+	if (a->tries < RETRIES_SLOWER)
+		a->tries++;
+	a->request = c->requests;
 	a->due_us = now_us + wait_us + random_below(&c->random, wait_us / 4);
 	out->range[out->n].range = a->want.range;
 	out->range[out->n++].flows = a->want.flows;
+}
+
+/* The server answers in turn and the stream keeps the order: where a later request has been
+ * answered and this one not even in part, it was lost. */
+static bool is_overtaken(const struct repair_client *c, const struct asked *a)
+{
+	return a->request < c->answered && a->covered == 0;
 }
 
 /* While answers come, however slowly, the rest is on its way too. */
@@ -261,6 +273,8 @@ static uint64_t repeat_at_us(const struct repair_client *c, const struct asked *
 {
 	uint64_t patient_us = c->answered_us + REPAIR_RETRY_US;
 
+	if (is_overtaken(c, a))
+		return 0;
 	return a->due_us > patient_us ? a->due_us : patient_us;
 }
 
@@ -271,6 +285,8 @@ static void repeat_due(struct repair_client *c, uint64_t now_us, struct repair_r
 
 		if (now_us < repeat_at_us(c, a))
 			continue;
+		if (is_overtaken(c, a))
+			a->tries = 0;
 		/* Part of it came and the rest was lost: find out what is still missing. */
 		if (a->want.flows && a->covered > 0 && a->want.range.depth < 64) {
 			a->want.flows = false;
@@ -312,6 +328,7 @@ bool repair_client_request(struct repair_client *c, uint64_t now_us, struct repa
 {
 	out->n = 0;
 	out->why = (uint8_t)c->why;
+	c->requests++;
 	*next_us = UINT64_MAX;
 	repeat_due(c, now_us, out);
 	ask_new(c, now_us, out);

@@ -34,7 +34,8 @@ struct follower {
 	bool used, vote;
 	uint16_t node;
 	uint64_t session;
-	uint64_t applied, installed, right_edge;
+	uint64_t applied, installed;
+	uint32_t window; /* beyond applied; as last told */
 	uint64_t heard_us;
 	uint64_t even_since_us; /* keeps up since; 0: does not */
 	uint64_t debt_us;	/* time the others have waited for it */
@@ -248,7 +249,7 @@ void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us)
 /* Datagrams that this receiver can take beyond the last sent, and that can be kept for it. */
 static int64_t follower_room(const struct sender *s, const struct follower *f)
 {
-	int64_t room = (int64_t)(f->right_edge - s->retain.last);
+	int64_t room = (int64_t)(f->applied + f->window - s->retain.last);
 	uint64_t first = f->applied + 1;
 	int64_t keep_room, bytes_room;
 
@@ -328,6 +329,18 @@ static struct follower *follower_place(struct sender *s)
 	return oldest;
 }
 
+static struct follower *follower_get(struct sender *s, uint16_t node, uint64_t session)
+{
+	struct follower *f = follower_find(s, node, session);
+
+	if (f)
+		return f;
+	f = follower_place(s);
+	if (f)
+		*f = (struct follower){.used = true, .node = node, .session = session};
+	return f;
+}
+
 /* Gives the vote to a newcomer that has room, and back to one that has kept up for long enough. */
 static void consider_vote(const struct sender *s, struct follower *f, uint64_t now_us)
 {
@@ -351,27 +364,37 @@ void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const s
 		      uint64_t now_us)
 {
 	struct follower *f;
-	uint32_t window = st->window < REORDER_MAX ? st->window : REORDER_MAX;
 
 	if (st->node != s->cfg.node || st->session != s->cfg.session ||
 	    st->applied > s->retain.last || st->installed > s->retain.last)
 		return;
 	account(s, now_us);
-	f = follower_find(s, node, session);
-	if (!f) {
-		f = follower_place(s);
-		if (!f)
-			return;
-		*f = (struct follower){.used = true, .node = node, .session = session};
-	}
+	f = follower_get(s, node, session);
+	if (!f)
+		return;
 	f->heard_us = now_us;
 	if (st->applied < f->applied)
 		return; /* overtaken on its way */
 	f->applied = st->applied;
 	f->installed = st->installed;
-	f->right_edge = st->applied + window;
+	f->window = st->window < REORDER_MAX ? st->window : REORDER_MAX;
 	if (!f->vote)
 		consider_vote(s, f, now_us);
+}
+
+void sender_on_position(struct sender *s, uint16_t node, uint64_t session, uint64_t applied,
+			uint64_t now_us)
+{
+	struct follower *f = follower_find(s, node, session);
+
+	if (applied > s->retain.last || (f && applied <= f->applied))
+		return;
+	account(s, now_us);
+	f = f ? f : follower_get(s, node, session);
+	if (!f)
+		return;
+	f->heard_us = now_us;
+	f->applied = applied;
 }
 
 void sender_forget(struct sender *s, uint16_t node, uint64_t session)

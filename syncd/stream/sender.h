@@ -66,6 +66,14 @@ uint64_t sender_oldest(const struct sender *s);
 void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const struct status *st,
 		      uint64_t now_us);
 
+/*
+ * Up to where a receiver has applied this stream, by its hello. A status is not repeated and may be
+ * lost: what it would have freed is freed, and what a receiver lacks that has told none yet is kept
+ * for it. The window and the vote wait for a status.
+ */
+void sender_on_position(struct sender *s, uint16_t node, uint64_t session, uint64_t applied,
+			uint64_t now_us);
+
 /* Sends again what is still kept, at most once in NAK_LINGER_US each and bounded per call. */
 void sender_on_nak(struct sender *s, const struct nak *n, uint64_t now_us);
 

@@ -3,7 +3,8 @@
  * 200,000 new flows over a sync link that loses none, a fifth and two fifths of the datagrams both
  * ways: how much longer until the last has arrived, and whether all do. Both candidates keep them
  * in user space (install = takeover), so that the link is measured and not the kernels' common
- * lock.
+ * lock. Times are medians of rounds that take the candidates and losses in turn: making the flows
+ * takes most of one, and how long it takes varies.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "tests/lib/pair.h"
 #include "tests/lib/pair_conntrackd.h"
 
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 60000, ROUNDS = 3, LOSSES = 3 };
 
 static unsigned flows = 200000;
 
@@ -79,18 +80,45 @@ static struct outcome run_syncd(unsigned percent)
 	return o;
 }
 
+static int by_time(const void *a, const void *b)
+{
+	const struct outcome *x = a, *y = b;
+
+	return (x->time_s > y->time_s) - (x->time_s < y->time_s);
+}
+
+/* The median time; the most that was missing; equal only where all were. */
+static struct outcome summed_up(struct outcome *o)
+{
+	struct outcome sum;
+
+	qsort(o, ROUNDS, sizeof(*o), by_time);
+	sum = o[ROUNDS / 2];
+	for (size_t i = 0; i < ROUNDS; i++) {
+		sum.missing = o[i].missing > sum.missing ? o[i].missing : sum.missing;
+		sum.equal &= o[i].equal;
+	}
+	return sum;
+}
+
 int main(void)
 {
-	static const unsigned percent[3] = {0, 20, 40};
-	struct outcome peer[3], ours[3];
+	static const unsigned percent[LOSSES] = {0, 20, 40};
+	struct outcome peers[LOSSES][ROUNDS], all[LOSSES][ROUNDS], peer[LOSSES], ours[LOSSES];
 
 	if (!netns_usable("bench_loss"))
 		return 0;
 	if (getenv("QUICK") && getenv("QUICK")[0] == '1')
 		flows = 50000;
-	for (int i = 0; i < 3; i++) {
-		peer[i] = run_conntrackd(percent[i]);
-		ours[i] = run_syncd(percent[i]);
+	for (size_t round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < LOSSES; i++) {
+			peers[i][round] = run_conntrackd(percent[i]);
+			all[i][round] = run_syncd(percent[i]);
+		}
+	}
+	for (size_t i = 0; i < LOSSES; i++) {
+		peer[i] = summed_up(peers[i]);
+		ours[i] = summed_up(all[i]);
 	}
 	bench_emit_peer("loss0_time", ours[0].time_s, "s", "lower", "conntrackd", peer[0].time_s);
 	bench_emit_peer("loss20_time_ratio", ours[1].time_s / ours[0].time_s, "of lossless",
@@ -101,6 +129,7 @@ int main(void)
 			(double)peer[1].missing);
 	bench_emit_peer("loss40_missing", (double)ours[2].missing, "flows", "lower", "conntrackd",
 			(double)peer[2].missing);
+	bench_emit("loss40_slowest", all[2][ROUNDS - 1].time_s, "s", "lower");
 	bench_emit("loss40_complete", ours[2].missing == 0 && ours[2].equal, "yes", "higher");
 	return ours[1].missing || ours[2].missing || !ours[1].equal || !ours[2].equal;
 }

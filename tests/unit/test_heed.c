@@ -19,6 +19,7 @@ enum { SESSION = 100, THEIRS = 200 };
 static struct engine *engine;
 static struct engine_now now;
 static uint64_t control_counter, data_counter;
+static struct hello_group said; /* of group 1, by the other node's hellos */
 
 static void up(void)
 {
@@ -29,12 +30,14 @@ static void up(void)
 		.group = &group,
 		.groups = 1,
 		.max_flows = 1000,
+		.retain_bytes = 16u << 20,
 		.datagram_max = DATAGRAM_START,
 		.lease_s = 600,
 	};
 
 	now = (struct engine_now){.mono_us = 10 * S_US, .wall_us = 10 * S_US};
 	control_counter = data_counter = 0;
+	said = (struct hello_group){.id = 1, .term = {1, OTHER}};
 	engine = lone_engine_new(&cfg, NULL);
 }
 
@@ -62,19 +65,17 @@ static void say(const struct control *c)
 /* The other node's hello; proves: it echoes what this engine has just sent. */
 static void hello(enum node_role role, bool complete, bool proves)
 {
-	struct control c = {
-		.kind = CONTROL_HELLO,
-		.hello = {.pages = 1,
-			  .last_data = data_counter,
-			  .oldest_data = 1,
-			  .groups = 1,
-			  .group = {{.id = 1,
-				     .role = (uint8_t)role,
-				     .state = role == ROLE_ACTIVE ? STATE_ACTIVE : STATE_STANDBY,
-				     .complete = complete,
-				     .term = {1, OTHER}}},
-			  .echoes = proves}};
+	struct control c = {.kind = CONTROL_HELLO,
+			    .hello = {.pages = 1,
+				      .last_data = data_counter,
+				      .oldest_data = 1,
+				      .groups = 1,
+				      .group = {said},
+				      .echoes = proves}};
 
+	c.hello.group[0].role = (uint8_t)role;
+	c.hello.group[0].state = role == ROLE_ACTIVE ? STATE_ACTIVE : STATE_STANDBY;
+	c.hello.group[0].complete = complete;
 	pass();
 	c.hello.echo[0] = (struct hello_echo){
 		.node = NODE,
@@ -85,18 +86,24 @@ static void hello(enum node_role role, bool complete, bool proves)
 	say(&c);
 }
 
-static size_t a_flow(uint8_t *bytes)
+static struct flow numbered_flow(uint16_t n)
 {
 	struct flow f = {.key = {.l4proto = IPPROTO_TCP,
 				 .addr_len = 4,
 				 .src = {.b = {192, 0, 2, 1}},
 				 .dst = {.b = {203, 0, 113, 1}},
-				 .sport = 1,
+				 .sport = n,
 				 .dport = 80}};
-	int n;
 
 	flow_mirror_reply(&f);
-	n = flow_encode(&f, bytes);
+	return f;
+}
+
+static size_t a_flow(uint8_t *bytes)
+{
+	struct flow f = numbered_flow(1);
+	int n = flow_encode(&f, bytes);
+
 	ck_assert_int_gt(n, 0);
 	return (size_t)n;
 }
@@ -188,6 +195,53 @@ START_TEST(test_unproven_data)
 }
 END_TEST
 
+static void change_flows(uint32_t mark)
+{
+	struct source_events ev = engine_source_events(engine, FLOW_CONNTRACK);
+
+	for (uint16_t n = 1; n <= 1000; n++) {
+		struct flow f = numbered_flow(n);
+
+		f.ct.mark = mark;
+		ev.on_event(ev.ctx, FLOW_NEW, &f, FLOW_PART_ALL, false);
+	}
+	hello(ROLE_STANDBY, false, true);
+}
+
+static void nak(uint64_t first)
+{
+	say(&(struct control){
+		.kind = CONTROL_NAK,
+		.nak = {.node = NODE, .session = SESSION, .n = 1, .missing = {{first, 1}}}});
+}
+
+/* No status of it has arrived, but its hello: what it lacks is kept, however much follows. Not for
+ * one whose position is in another term, and so perhaps in another stream. */
+START_TEST(test_position_of_a_hello)
+{
+	struct engine_group_status st;
+	uint64_t last;
+
+	ck_assert_int_eq(engine_set_role(engine, 1, ROLE_ACTIVE, "told to", now), 0);
+	hello(ROLE_STANDBY, false, true);
+	ck_assert_int_eq(engine_group_status(engine, 0, &st), 0);
+	change_flows(1);
+	pass();
+	last = engine_sender_stats(engine)->data;
+	ck_assert_uint_gt(last, 0);
+	if (_i)
+		said.term = st.term;
+	said.position = last;
+	for (uint32_t mark = 2; engine_sender_stats(engine)->data_bytes < 2u << 20; mark++)
+		change_flows(mark);
+	nak(last + 1);
+	ck_assert_uint_eq(engine_sender_stats(engine)->nak_gone, !_i);
+	ck_assert_uint_eq(engine_sender_stats(engine)->retransmits, _i);
+	nak(1);
+	ck_assert_uint_eq(engine_sender_stats(engine)->retransmits, _i);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("heed");
@@ -197,6 +251,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_incomplete_removes_nothing, 0, 2);
 	tcase_add_test(tc, test_unproven_is_not_heeded);
 	tcase_add_test(tc, test_unproven_data);
+	tcase_add_loop_test(tc, test_position_of_a_hello, 0, 2);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }

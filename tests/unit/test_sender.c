@@ -321,6 +321,37 @@ START_TEST(test_retain_what_is_needed)
 }
 END_TEST
 
+/* Its status was lost, its hello was not: what it lacks is kept, whether it was known before. */
+START_TEST(test_position_stands_for_a_status)
+{
+	enum { LEN = 1100, SPARE = (1 << 20) / LEN };
+
+	sender_free(s);
+	s = new_sender(0, 16u << 20);
+	for (unsigned i = 1; i <= 5000; i++) {
+		(void)send_data(LEN, i);
+		if (i == 1000)
+			sender_on_position(s, 10, 1, 1000, i);
+		sender_tick(s, i);
+	}
+	ck_assert_uint_eq(sender_oldest(s), 1001);
+	ck_assert_uint_eq(sender_window(s, 5000), 1024); /* no vote */
+	sender_on_position(s, 10, 1, 999, 5000);
+	sender_on_position(s, 10, 1, 5001, 5000);
+	sender_tick(s, 5000);
+	ck_assert_uint_eq(sender_oldest(s), 1001);
+	sender_on_position(s, 10, 1, 5000, 5000);
+	sender_tick(s, 5000);
+	ck_assert_uint_le(sender_last(s) - sender_oldest(s), SPARE + 1);
+	/* The last status of a full window. */
+	status(10, 5000, 100, 5000);
+	send_many(100, 5000);
+	ck_assert_uint_eq(sender_window(s, 5000), 0);
+	sender_on_position(s, 10, 1, 5070, 5000);
+	ck_assert_uint_eq(sender_window(s, 5000), 70);
+}
+END_TEST
+
 START_TEST(test_nak_once_in_a_linger)
 {
 	send_many(10, 1);
@@ -607,6 +638,7 @@ int main(void)
 	tcase_add_test(keep, test_stuck);
 	tcase_add_test(keep, test_retain);
 	tcase_add_test(keep, test_retain_what_is_needed);
+	tcase_add_test(keep, test_position_stands_for_a_status);
 	tcase_add_test(keep, test_nak_once_in_a_linger);
 	tcase_add_test(keep, test_nak_nonsense);
 	tcase_add_checked_fixture(window, setup, teardown);
