@@ -66,6 +66,7 @@ void sim_check_free(struct sim_check *c)
 	free(c->stream);
 	for (unsigned i = 0; i < NODES_MAX; i++) {
 		pending_clear(&c->view[i]);
+		check_again_forget(&c->view[i]);
 		for (uint32_t g = 0; g < SIM_GROUPS_MAX; g++)
 			sim_model_free(c->view[i].group[g].model);
 	}
@@ -85,6 +86,9 @@ void check_stream_new(struct sim_check *c, const struct sim_node *n)
 	struct stream_book *b = calloc(1, sizeof *b);
 
 	assert(b);
+	for (size_t i = 0; i < c->streams; i++)
+		if (c->stream[i]->node == sim_node_id(n) && !c->stream[i]->ended_us)
+			c->stream[i]->ended_us = sim_clock_now(c->clock);
 	b->node = sim_node_id(n);
 	b->session = sim_node_session(n);
 	seal_key_insecure(&b->key);

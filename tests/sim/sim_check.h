@@ -11,6 +11,7 @@
  *   model     a standby's table is what it applied; ranges remove once the active is complete
  *   prefix    a standby that says equal has the active's table as of the counter it has applied
  *   return    a flow that the active has said is gone does not come back in its term
+ *   again     a datagram read before, or of a daemon that ended long ago, changes nothing
  *   memory    what a table holds is bounded by the most flows it ever had
  */
 #ifndef TESTS_SIM_CHECK_H
@@ -45,6 +46,7 @@ void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from
 			  uint64_t counter, const uint8_t *payload, size_t len);
 void sim_check_on_told(struct sim_check *c, const struct sim_node *n, const uint8_t *payload,
 		       size_t len); /* by a predecessor, late */
+void sim_check_on_read(struct sim_check *c, struct sim_node *n, const uint8_t *dgram, size_t len);
 void sim_check_after(struct sim_check *c, struct sim_node *n);
 
 /* Somebody has had his hands in this standby's table: what it says of itself is not held against it
@@ -58,6 +60,7 @@ uint64_t sim_check_digest(const struct sim_check *c, const struct table *t);
 struct sim_check_totals {
 	uint64_t data, puts, dels, put_bytes, ranges, range_puts, range_bytes, digests, checks;
 	uint64_t applied, prefixes; /* how often equality was held against the model */
+	uint64_t again;		    /* such datagrams read */
 };
 const struct sim_check_totals *sim_check_totals(const struct sim_check *c);
 

@@ -7,6 +7,8 @@
 #include "tests/sim/sim_map.h"
 #include "tests/sim/sim_model.h"
 
+enum { READ_MAX = 1 << 14 };
+
 /* One data datagram as it left, and the group's table as sent right after it. */
 struct sent {
 	uint64_t at_us, dgram_hash, payload_hash, term, digest, count;
@@ -31,6 +33,7 @@ struct stream_book {
 	size_t n, cap;
 	uint64_t *control; /* hash by counter - 1 */
 	size_t controls;
+	uint64_t ended_us; /* the node's next session began; 0: it has not */
 	struct stream_group group[SIM_GROUPS_MAX];
 };
 
@@ -63,6 +66,9 @@ struct node_view {
 		uint64_t session, counter;
 	} applied[NODES_MAX]; /* by sender: the last counter, whatever its group */
 	struct pending *pending, **pending_end;
+	uint64_t *read; /* hashes of datagrams read, by hash: a later one may displace another */
+	bool again;	/* the call that has not returned yet reads one of them */
+	uint64_t before, turn_us; /* its last call that has returned */
 };
 
 struct sim_check {
@@ -82,6 +88,8 @@ __attribute__((format(printf, 4, 5))) void check_fail(struct sim_check *c, const
 struct stream_book *check_stream(const struct sim_check *c, uint16_t node, uint64_t session);
 void check_stream_new(struct sim_check *c, const struct sim_node *n);
 uint64_t check_hash(const uint8_t *p, size_t len);
+void check_again(struct sim_check *c, struct sim_node *n);
+void check_again_forget(struct node_view *v); /* a new daemon has read nothing */
 void pending_clear(struct node_view *v);
 
 #endif

@@ -29,6 +29,7 @@ void sim_check_on_start(struct sim_check *c, struct sim_node *n)
 	struct node_view *v = &c->view[sim_node_id(n) - 1];
 
 	pending_clear(v);
+	check_again_forget(v);
 	for (uint32_t g = 0; g < SIM_GROUPS_MAX; g++)
 		sim_model_free(v->group[g].model);
 	*v = (struct node_view){0};
@@ -85,6 +86,7 @@ void sim_check_on_told(struct sim_check *c, const struct sim_node *n, const uint
 	const uint8_t *key;
 	size_t key_len;
 
+	c->view[sim_node_id(n) - 1].again = false;
 	if (!own || data_read(payload, len, &d))
 		return;
 	gone = own->group[d.group - 1].gone;
@@ -103,6 +105,7 @@ void sim_check_on_applied(struct sim_check *c, struct sim_node *n, uint16_t from
 	const struct sent *s;
 
 	c->totals.applied++;
+	v->again = false;
 	if (!b || counter == 0 || counter > b->n ||
 	    b->data[counter - 1].payload_hash != check_hash(payload, len)) {
 		check_fail(c, n, "order", "applied what node %u never sent as %" PRIu64, from,
@@ -219,6 +222,7 @@ void sim_check_after(struct sim_check *c, struct sim_node *n)
 {
 	for (uint32_t g = 1; g <= c->cfg.groups; g++)
 		check_group(c, n, g);
+	check_again(c, n);
 	pending_clear(&c->view[sim_node_id(n) - 1]);
 }
 

@@ -27,7 +27,7 @@ struct story {
 
 /* What workers share. */
 struct tally {
-	_Atomic uint64_t next, passed, failed, flows, lost, datagrams, prefixes, takeovers;
+	_Atomic uint64_t next, passed, failed, flows, lost, datagrams, prefixes, again, takeovers;
 	_Atomic uint64_t simulated_us;
 	_Atomic uint64_t running[JOBS_MAX]; /* story + 1; 0: between two */
 };
@@ -178,6 +178,7 @@ static bool run_story(const struct story *s, const struct options *o, struct tal
 	t->lost += r.flows_lost;
 	t->datagrams += r.datagrams;
 	t->prefixes += r.prefixes;
+	t->again += r.again;
 	t->takeovers += r.takeovers;
 	t->simulated_us += r.simulated_us;
 	if (r.failed)
@@ -253,9 +254,9 @@ static void summary(const struct tally *t, double seconds)
 {
 	printf("sim: %.0f s of simulated time in %.1f s: %" PRIu64 " datagrams, %" PRIu64
 	       " flows opened, %" PRIu64 " lost with their box, %" PRIu64 " takeovers, %" PRIu64
-	       " prefixes compared\n",
+	       " prefixes compared, %" PRIu64 " recordings read\n",
 	       (double)t->simulated_us / 1e6, seconds, t->datagrams, t->flows, t->lost,
-	       t->takeovers, t->prefixes);
+	       t->takeovers, t->prefixes, t->again);
 	/* The form that tests/run-checks.sh adds up, then the one for people. */
 	printf("%" PRIu64 "%%: Checks: %" PRIu64 ", Failures: %" PRIu64 ", Errors: 0\n",
 	       t->passed * 100 / (t->passed + t->failed ? t->passed + t->failed : 1),

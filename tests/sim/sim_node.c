@@ -432,6 +432,7 @@ static bool read_inbox(struct sim_node *n)
 	if (!n->inbox)
 		n->inbox_end = &n->inbox;
 	n->inbox_len--;
+	n->io.on_read(n->io.ctx, n, d->bytes, d->len);
 	engine_on_datagram(n->engine, d->bytes, d->len, node_now(n));
 	n->io.after(n->io.ctx, n);
 	free(d);

@@ -27,6 +27,8 @@ struct sim_node_io {
 	void (*on_spin)(void *ctx, struct sim_node *n);
 	/* An engine was made: nothing of the former one holds any more. */
 	void (*on_start)(void *ctx, struct sim_node *n);
+	/* A datagram is about to be handed to it. */
+	void (*on_read)(void *ctx, struct sim_node *n, const uint8_t *dgram, size_t len);
 	/* A call into the engine has just returned. */
 	void (*after)(void *ctx, struct sim_node *n);
 	void *ctx;

@@ -152,6 +152,13 @@ static void on_start(void *ctx, struct sim_node *n)
 	sim_check_on_start(w->check, n);
 }
 
+static void on_read(void *ctx, struct sim_node *n, const uint8_t *dgram, size_t len)
+{
+	struct sim_world *w = ctx;
+
+	sim_check_on_read(w->check, n, dgram, len);
+}
+
 static void after(void *ctx, struct sim_node *n)
 {
 	struct sim_world *w = ctx;
@@ -355,6 +362,7 @@ static void make_nodes(struct sim_world *w, const struct group_key *key, size_t 
 		.on_alarm = on_alarm,
 		.on_spin = on_spin,
 		.on_start = on_start,
+		.on_read = on_read,
 		.after = after,
 		.ctx = w,
 	};
@@ -459,6 +467,7 @@ static void world_fini(struct sim_world *w)
 	w->result->flows_lost = t->lost;
 	w->result->datagrams = sim_net_stats(w->net)->sent;
 	w->result->prefixes = sim_check_totals(w->check)->prefixes;
+	w->result->again = sim_check_totals(w->check)->again;
 	w->result->simulated_us = sim_clock_now(w->clock);
 	for (unsigned i = 0; i < w->nodes; i++)
 		sim_node_free(w->node[i]);

@@ -18,7 +18,7 @@ struct sim_result {
 	bool failed;
 	char text[2048]; /* seed, profile, time, node, invariant, what */
 	uint64_t trace;	 /* alike for two runs of the same seed */
-	uint64_t flows_opened, flows_lost, datagrams, prefixes, simulated_us;
+	uint64_t flows_opened, flows_lost, datagrams, prefixes, again, simulated_us;
 	uint32_t takeovers;
 };
 

@@ -37,6 +37,11 @@ static void on_alarm(void *ctx, struct sim_node *n, uint32_t group, const char *
 	(void)ctx, (void)n, (void)group, (void)what;
 }
 
+static void on_read(void *ctx, struct sim_node *n, const uint8_t *dgram, size_t len)
+{
+	(void)ctx, (void)n, (void)dgram, (void)len;
+}
+
 static void on_call(void *ctx, struct sim_node *n)
 {
 	(void)ctx, (void)n;
@@ -52,6 +57,7 @@ static void up(void)
 		.on_alarm = on_alarm,
 		.on_spin = on_call,
 		.on_start = on_call,
+		.on_read = on_read,
 		.after = on_call,
 	};
 	const struct sim_node_config cfg = {
