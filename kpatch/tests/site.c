@@ -13,6 +13,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define PATIENCE_S 60
+
 static const char *const node_names[] = {"kp-client", "kp-director", "kp-server"};
 
 static const char batch[] =
@@ -97,7 +99,7 @@ int site_socket(enum site_node node, int family, int type, int protocol, uint16_
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	struct timeval patience = {.tv_sec = 10};
+	struct timeval patience = {.tv_sec = PATIENCE_S};
 	int fd, on = 1, err = enter(node);
 
 	if (err)

@@ -1,10 +1,13 @@
 /*
- * test_counters: packets and bytes of connections through a director (site.h), exactly, for each
- * way of forwarding; as the events, a request and the service's own counters tell them.
+ * test_counters: which connections are counted, and packets and bytes of those through a director
+ * (site.h), exactly, for each way of forwarding; as the events, a request and the service's own
+ * counters tell them.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kpatch/tests/client.h"
@@ -51,6 +54,75 @@ static void await_counted(struct watch *f, const struct conn *conn, const uint64
 	}
 	expect_counted(f, &got, in, out, what);
 	conn_clear(&got);
+}
+
+/* Counting is of the network namespace that asked for it: the exit status is another's value. */
+static int value_elsewhere(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		FILE *file = unshare(CLONE_NEWNET) ? NULL
+						   : fopen("/proc/sys/net/ipv4/vs/conn_acct", "r");
+
+		_exit(file ? getc(file) - '0' : 255);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return 255;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+static void expect_new(struct watch *f, int expected, const struct conn *conn, const char *what)
+{
+	tap_err(&f->tap, expected, client_request(f->client, IPVS_CMD_NEW_CONN, conn), what);
+}
+
+static void expect_dump(struct watch *f, unsigned int expected, const char *what)
+{
+	struct conn filter = {.given = CONN_BIT(IPVS_CONN_ATTR_FLAGS) |
+				       CONN_BIT(IPVS_CONN_ATTR_FLAGS_MASK),
+			      .flags = IP_VS_CONN_F_COUNTED,
+			      .flags_mask = IP_VS_CONN_F_COUNTED};
+
+	tap_u32(&f->tap, expected, (unsigned int)client_dump(f->client, &filter, NULL, NULL), what);
+}
+
+/* Inserted connections, before, while and after counting is on; leaves it on. */
+static void test_inserted(struct watch *f)
+{
+	struct conn before = conn_tcp4("10.1.2.3", 1, "10.9.0.1", 80, "10.9.1.1", 8080), got;
+	struct conn conn = before, template = before;
+
+	before.flags = IP_VS_CONN_F_COUNTED;
+	conn.cport = 2;
+	template.cport = 0;
+	template.flags = IP_VS_CONN_F_TEMPLATE;
+	expect_new(f, 0, &before, "a connection, counting being off");
+	if (tap_err(&f->tap, 0, client_get(f->client, &before, &got), "get it")) {
+		tap_ok(&f->tap, !(got.given & CONN_COUNTERS) && !(got.flags & IP_VS_CONN_F_COUNTED),
+		       "it has no counters, though it says so");
+		conn_clear(&got);
+	}
+	tap_err(&f->tap, -EINVAL, client_set_counting("2"), "conn_acct has two values");
+	tap_err(&f->tap, 0, client_set_counting("1"), "count");
+	tap_u32(&f->tap, 0, (unsigned int)value_elsewhere(), "another namespace does not");
+	expect_new(f, 0, &conn, "another connection");
+	expect_new(f, 0, &template, "a template");
+	if (tap_err(&f->tap, 0, client_get(f->client, &conn, &got), "get the connection")) {
+		tap_ok(&f->tap,
+		       got.flags & IP_VS_CONN_F_COUNTED &&
+			       counted(&got, (uint64_t[]){0, 0}, (uint64_t[]){0, 0}),
+		       "its counters begin at 0");
+		conn_clear(&got);
+	}
+	expect_dump(f, 1, "those that are counted");
+	tap_err(&f->tap, 0, client_set_counting("0"), "count no more");
+	expect_dump(f, 1, "what is counted goes on to be");
+	conn.given |= CONN_BIT(IPVS_CONN_ATTR_IN_COUNTERS);
+	expect_new(f, -EINVAL, &conn, "counters are read only");
+	watch_clear(f);
+	tap_err(&f->tap, 0, client_set_counting("1"), "count");
 }
 
 static void test_udp(struct watch *f, int family, uint64_t headers)
@@ -138,10 +210,9 @@ static void test_tcp(struct watch *f)
 	}
 	shutdown(pair.client, SHUT_WR);
 	shutdown(pair.server, SHUT_WR);
+	watch_finish(f, &f->last, "set 5", "del 5");
 	watch_reset(pair.client);
 	watch_reset(pair.server);
-	watch_forget(f);
-	watch_expire(f, &f->last, "del 5");
 	tap_ok(&f->tap,
 	       got == sizeof(buf) && f->last.in_counters[1] > sizeof(buf) &&
 		       f->last.out_counters[0] >= 3 &&
@@ -180,7 +251,7 @@ int main(void)
 			    "-A -u 10.1.0.100:58 -s rr\n-a -u 10.1.0.100:58 -r 10.2.0.2 -i\n"
 			    "-A -t 10.1.0.100:83 -s rr\n-a -t 10.1.0.100:83 -r 10.2.0.2 -m\n"))
 		return tap_end(&f.tap);
-	tap_err(&f.tap, 0, client_set_counting("1"), "count");
+	test_inserted(&f);
 	test_udp(&f, AF_INET, IP_UDP_HEADERS);
 	test_udp(&f, AF_INET6, IPV6_UDP_HEADERS);
 	test_one_way(&f, 57, "direct routing");

@@ -25,7 +25,7 @@
 #define ECHO_PORT    53
 #define ECHO_EVERY   200
 #define SLOW_BUFFER  65536
-#define WAITS	     40
+#define WAITS	     240
 #define WAIT_MS	     500
 #define ECHO_SECONDS 30
 

@@ -81,6 +81,7 @@ static void test_port_again(struct watch *f)
 		return;
 	shutdown(pair.client, SHUT_WR);
 	shutdown(pair.server, SHUT_WR);
+	tap_ok(&f->tap, watch_await(f, "set 5"), "a connection ends in TIME_WAIT");
 	watch_reset(pair.server);
 	watch_reset(pair.client);
 	watch_forget(f);
@@ -91,8 +92,7 @@ static void test_port_again(struct watch *f)
 		"one connection has the key");
 	watch_reset(pair.client);
 	watch_reset(pair.server);
-	watch_forget(f);
-	watch_expire(f, &f->last, "del 6");
+	watch_finish(f, &f->last, "set 6", "del 6");
 }
 
 static bool send_to_server(int client, uint16_t port, int server, struct sockaddr_in *from)
@@ -155,30 +155,29 @@ static void test_sctp(struct watch *f)
 	if (!watch_connect(f, AF_INET, IPPROTO_SCTP, 0, 90, &pair))
 		return;
 	/* INIT1, INIT_ACK, COOKIE_ECHO, COOKIE, ESTABLISHED as ip_vs_proto_sctp.c numbers them */
-	watch_look(f);
-	tap_ok(&f->tap, !strncmp(f->trace, "new 1, set ", 11) && strstr(f->trace, "set 8"),
+	tap_ok(&f->tap, watch_await(f, "set 8") && !strncmp(f->trace, "new 1, set ", 11),
 	       "SCTP association: %s", f->trace);
 	f->trace[0] = '\0';
 	close(pair.client);
 	close(pair.server);
-	watch_look(f);
-	tap_ok(&f->tap, strstr(f->trace, "set 13"), "SCTP shutdown: %s", f->trace);
-	f->trace[0] = '\0';
-	watch_expire(f, &f->last, "del 13");
+	watch_finish(f, &f->last, "set 13", "del 13");
 }
 
 static void test_persistence(struct watch *f)
 {
 	struct pair pair, second;
+	struct conn first, next;
 
 	if (!watch_connect(f, AF_INET, 0, 0, 81, &pair))
 		return;
 	watch_expect(f, "template new 0, new 3, template set 1, set 1",
 		     "persistent: the template comes first, and is assured");
 	tap_ok(&f->tap, f->control_seen, "the connection names it");
+	first = f->last;
 	if (!watch_connect(f, AF_INET, 0, 0, 81, &second))
 		return;
 	watch_expect(f, "new 3, set 1", "the client's next connection");
+	next = f->last;
 
 	/* the server goes: its template ends when the client comes again */
 	site_rules("-e -t " SITE_SERVICE ":81 -r 10.2.0.2 -m -w 0\n"
@@ -186,16 +185,17 @@ static void test_persistence(struct watch *f)
 	watch_forget(f);
 	watch_reset(second.client);
 	watch_reset(second.server);
+	watch_finish(f, &next, "set 6", "del 6");
 	watch_reset(pair.client);
 	watch_reset(pair.server);
-	watch_forget(f);
+	watch_finish(f, &first, "set 6", "del 6");
 	if (!watch_connect(f, AF_INET, 0, 0, 81, &pair))
 		return;
 	watch_expect(f, "template del 1, template new 0, new 3, template set 1, set 1",
 		     "its server is quiescent: another template");
 	watch_reset(pair.client);
 	watch_reset(pair.server);
-	watch_forget(f);
+	watch_clear(f);
 }
 
 /* Inserted before its service is configured, bound when it is next prolonged. */

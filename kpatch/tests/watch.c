@@ -2,13 +2,18 @@
 #include "kpatch/tests/watch.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "kpatch/tests/site.h"
 
-#define QUIET_MS 300
-#define TEXT_MAX 512
+#define QUIET_MS  300
+#define LOOKS	  400 /* two minutes: a timer that meets its connection in use tries again in one */
+#define SETTLE_US 10000
+#define TEXT_MAX  512
+#define CLEAR_MAX 16
 
 static const char *verb_of(uint8_t cmd)
 {
@@ -41,21 +46,44 @@ static void trace(void *arg, uint8_t cmd, uint32_t portid, const struct conn *co
 		w->last_data = w->last;
 }
 
-void watch_look(struct watch *w)
+/* Adds what has come to `trace`, until nothing more does. */
+static bool look(struct watch *w)
 {
-	client_events(w->listener, QUIET_MS, trace, w);
+	return client_events(w->listener, QUIET_MS, trace, w) >= 0;
 }
 
 void watch_forget(struct watch *w)
 {
-	watch_look(w);
+	look(w);
 	w->trace[0] = '\0';
 	w->control_seen = false;
 }
 
+static bool heard(const struct watch *w, const char *event)
+{
+	size_t len = strlen(event);
+
+	for (const char *at = w->trace; (at = strstr(at, event)); at += len)
+		if (at[len] == '\0' || at[len] == ',')
+			return true;
+	return false;
+}
+
+bool watch_await(struct watch *w, const char *event)
+{
+	for (int i = 0; i < LOOKS && look(w); i++)
+		if (heard(w, event))
+			return true;
+	return false;
+}
+
 void watch_expect(struct watch *w, const char *expected, const char *what)
 {
-	watch_look(w);
+	/* what differs from the beginning of what is expected will not become it */
+	for (int i = 0; i < LOOKS && look(w); i++)
+		if (strncmp(expected, w->trace, strlen(w->trace)) != 0 ||
+		    !strcmp(expected, w->trace))
+			break;
 	if (!strcmp(expected, w->trace))
 		tap_ok(&w->tap, true, "%s: %s", what, expected);
 	else
@@ -63,7 +91,7 @@ void watch_expect(struct watch *w, const char *expected, const char *what)
 	w->trace[0] = '\0';
 }
 
-void watch_expire(struct watch *w, const struct conn *conn, const char *expected)
+static void expire(struct watch *w, const struct conn *conn)
 {
 	struct conn set = *conn;
 
@@ -72,7 +100,56 @@ void watch_expire(struct watch *w, const struct conn *conn, const char *expected
 		set.given |= CONN_BIT(IPVS_CONN_ATTR_FLAGS);
 	set.expires_ms = 1;
 	client_request(w->client, IPVS_CMD_SET_CONN, &set);
+}
+
+void watch_expire(struct watch *w, const struct conn *conn, const char *expected)
+{
+	expire(w, conn);
 	watch_expect(w, expected, "expiry");
+}
+
+void watch_finish(struct watch *w, const struct conn *conn, const char *closed, const char *expired)
+{
+	bool good = watch_await(w, closed);
+	struct conn key = *conn; /* that of the last event, or one that stays as it is */
+
+	expire(w, &key);
+	good = watch_await(w, expired) && good;
+	tap_ok(&w->tap, good, "closed and expired: %s, %s in \"%s\"", closed, expired, w->trace);
+	w->trace[0] = '\0';
+}
+
+struct harvest {
+	struct conn conns[CLEAR_MAX];
+	int n;
+};
+
+static void gather(void *arg, uint8_t cmd, uint32_t portid, const struct conn *conn)
+{
+	struct harvest *harvest = arg;
+
+	(void)cmd;
+	(void)portid;
+	if (harvest->n == CLEAR_MAX)
+		return;
+	harvest->conns[harvest->n] = *conn;
+	harvest->conns[harvest->n++].given = CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_FLAGS);
+}
+
+void watch_clear(struct watch *w)
+{
+	struct harvest harvest;
+	int left = -1;
+
+	/* one that controls others goes after them */
+	for (int i = 0; i < LOOKS && left; i++) {
+		harvest.n = 0;
+		left = client_dump(w->client, NULL, gather, &harvest);
+		for (int k = 0; k < harvest.n; k++)
+			client_delete(w->client, &harvest.conns[k]);
+	}
+	watch_forget(w);
+	tap_u32(&w->tap, 0, (unsigned int)left, "connections left");
 }
 
 bool watch_connect(struct watch *w, int family, int protocol, uint16_t cport, uint16_t port,
@@ -96,6 +173,20 @@ void watch_reset(int fd)
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	close(fd);
+}
+
+void watch_settle(struct watch *w, const struct pair *pair)
+{
+	int owed[2] = {1, 1};
+
+	for (int i = 0; i < LOOKS * QUIET_MS * 1000 / SETTLE_US && (owed[0] || owed[1]); i++) {
+		usleep(i ? SETTLE_US : 0);
+		if (ioctl(pair->client, SIOCOUTQ, &owed[0]) ||
+		    ioctl(pair->server, SIOCOUTQ, &owed[1]))
+			break;
+	}
+	if (owed[0] || owed[1])
+		tap_ok(&w->tap, false, "not acknowledged: %d, %d", owed[0], owed[1]);
 }
 
 void watch_send(struct watch *w, int from, int to, const char *text, const char *expected)

@@ -28,15 +28,29 @@ enum { TCP_NONE, TCP_EST, TCP_SS, TCP_SR, TCP_FW, TCP_TW, TCP_CL, TCP_CW, TCP_LA
 bool watch_open(struct watch *w, const char *rules);
 void watch_close(struct watch *w);
 
-/* Adds what has come to `trace`. */
-void watch_look(struct watch *w);
-
-/* Checks that these events came since the last look, or passes them over. */
+/*
+ * Checks that just these events come, or passes over what comes. They are waited for as long as a
+ * kernel may take that checks itself at each step; only that nothing more comes is a matter of
+ * time.
+ */
 void watch_expect(struct watch *w, const char *expected, const char *what);
 void watch_forget(struct watch *w);
 
+/* Waits until `event` is in `trace`, and leaves it there. False: it did not come. */
+bool watch_await(struct watch *w, const char *event);
+
 /* Lets a connection expire, and expects to be told. */
 void watch_expire(struct watch *w, const struct conn *conn, const char *expected);
+
+/*
+ * The same of a connection that its ends have just closed: waits for the event of that first, and
+ * minds neither what else comes nor that its own timeout may be the shorter.
+ */
+void watch_finish(struct watch *w, const struct conn *conn, const char *closed,
+		  const char *expired);
+
+/* Deletes all connections that there are, so that none of them ends in a later check. */
+void watch_clear(struct watch *w);
 
 /* A TCP or SCTP connection through the director, both of its ends. */
 struct pair {
@@ -49,6 +63,9 @@ bool watch_connect(struct watch *w, int family, int protocol, uint16_t cport, ui
 
 /* Closes one side by a reset. */
 void watch_reset(int fd);
+
+/* Waits until neither end owes the other an acknowledgement: no packet is under way. */
+void watch_settle(struct watch *w, const struct pair *pair);
 
 /* Sends `text` from one end and checks that `expected` arrives at the other. */
 void watch_send(struct watch *w, int from, int to, const char *text, const char *expected);
