@@ -1,6 +1,11 @@
 /*
  * bench_rates: connections inserted, changed, dumped and deleted a second through the connection
  * API, and inserted and dumped through ctnetlink, in the same kernel. Argument: how many.
+ *
+ * Both in turn, several times, one of them first and then the other, so that neither has the better
+ * of a kernel whose caches are warm or which still frees what the other deleted. Insertion, change
+ * and deletion are what the kernel takes from a request to its acknowledgement: how well a library
+ * makes messages is not measured.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,12 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kpatch/tests/client.h"
 
-#define BATCH  200
-#define BUFFER (256 * 1024)
+#define ROUNDS	5
+#define BATCH	200
+#define BUFFER	(256 * 1024)
+#define REST_US 500000 /* in which an idle kernel frees what was deleted */
 
 static double now(void)
 {
@@ -27,12 +36,23 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void report(const char *what, uint32_t n, double start)
-{
-	double seconds = now() - start;
+enum what {
+	IPVS_INSERT,
+	IPVS_PROLONG,
+	IPVS_DUMP,
+	IPVS_DELETE,
+	CT_INSERT,
+	CT_DUMP,
+	N_WHATS,
+};
 
-	printf("%-22s %8u in %6.3f s  %9.0f/s\n", what, n, seconds, n / seconds);
-}
+static const char *const names[N_WHATS] = {"ipvs insert", "ipvs prolong",     "ipvs dump",
+					   "ipvs delete", "ctnetlink insert", "ctnetlink dump"};
+
+struct bench {
+	uint32_t n; /* connections */
+	double rates[N_WHATS][ROUNDS];
+};
 
 static struct conn numbered(uint32_t i)
 {
@@ -45,9 +65,12 @@ static struct conn numbered(uint32_t i)
 	return conn;
 }
 
-static int request_all(struct client *client, uint8_t cmd, uint32_t n, uint64_t given)
+static int request_all(struct client *client, uint8_t cmd, uint32_t n, uint64_t given,
+		       double *seconds)
 {
+	*seconds = 0;
 	for (uint32_t i = 0; i < n;) {
+		double start;
 		int err;
 
 		client_begin(client, cmd);
@@ -57,35 +80,42 @@ static int request_all(struct client *client, uint8_t cmd, uint32_t n, uint64_t 
 			conn.given &= given;
 			client_add(client, &conn);
 		}
+		start = now();
 		err = client_send(client, NULL, 0, NULL);
+		*seconds += now() - start;
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int bench_ipvs(uint32_t n)
+static int bench_ipvs(struct bench *bench, int round)
 {
+	static const struct {
+		enum what what;
+		uint8_t cmd;
+		uint64_t given;
+	} requests[] = {
+		{IPVS_INSERT, IPVS_CMD_NEW_CONN, UINT64_MAX},
+		{IPVS_PROLONG, IPVS_CMD_SET_CONN, CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_TIMEOUT)},
+		{IPVS_DELETE, IPVS_CMD_DEL_CONN, CONN_KEY},
+	};
 	struct client *client = client_open();
-	double start = now();
-	int err, dumped;
+	int err = client ? 0 : -EPROTO, dumped;
+	double seconds;
 
-	if (!client)
-		return -EPROTO;
-	err = request_all(client, IPVS_CMD_NEW_CONN, n, UINT64_MAX);
-	report("ipvs insert", n, start);
-	start = now();
-	if (!err)
-		err = request_all(client, IPVS_CMD_SET_CONN, n,
-				  CONN_KEY | CONN_BIT(IPVS_CONN_ATTR_TIMEOUT));
-	report("ipvs prolong", n, start);
-	start = now();
-	dumped = client_dump(client, NULL, NULL, NULL);
-	report("ipvs dump", dumped < 0 ? 0 : (uint32_t)dumped, start);
-	start = now();
-	if (!err)
-		err = request_all(client, IPVS_CMD_DEL_CONN, n, CONN_KEY);
-	report("ipvs delete", n, start);
+	for (size_t i = 0; !err && i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (requests[i].what == IPVS_DELETE) {
+			seconds = now();
+			dumped = client_dump(client, NULL, NULL, NULL);
+			bench->rates[IPVS_DUMP][round] = dumped / (now() - seconds);
+			err = dumped == (int)bench->n ? 0 : -EBADE;
+		}
+		if (!err)
+			err = request_all(client, requests[i].cmd, bench->n, requests[i].given,
+					  &seconds);
+		bench->rates[requests[i].what][round] = bench->n / seconds;
+	}
 	client_close(client);
 	return err;
 }
@@ -138,10 +168,12 @@ static int ct_send(struct mnl_socket *socket, char *buf, size_t len)
 	return mnl_cb_run(answer, (size_t)n, 0, 0, NULL, NULL) < 0 ? -errno : 0;
 }
 
-static int ct_insert(struct mnl_socket *socket, char *buf, uint32_t n)
+static int ct_insert(struct mnl_socket *socket, char *buf, uint32_t n, double *seconds)
 {
+	*seconds = 0;
 	for (uint32_t i = 0; i < n;) {
 		size_t len = 0;
+		double start;
 		int err;
 
 		for (uint32_t k = 0; k < BATCH && i < n; k++, i++) {
@@ -156,11 +188,21 @@ static int ct_insert(struct mnl_socket *socket, char *buf, uint32_t n)
 			nfct_destroy(ct);
 			len += nlh->nlmsg_len;
 		}
+		start = now();
 		err = ct_send(socket, buf, len);
+		*seconds += now() - start;
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/* All that there are. */
+static int ct_delete(struct mnl_socket *socket, char *buf)
+{
+	struct nlmsghdr *nlh = ct_message(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+
+	return ct_send(socket, buf, nlh->nlmsg_len);
 }
 
 static int count(const struct nlmsghdr *nlh, void *data)
@@ -187,35 +229,71 @@ static int ct_dump(struct mnl_socket *socket, char *buf, uint32_t *n)
 	return more < 0 ? -errno : 0;
 }
 
-static int bench_conntrack(uint32_t n)
+static int bench_conntrack(struct bench *bench, int round)
 {
 	struct mnl_socket *socket = mnl_socket_open(NETLINK_NETFILTER);
 	static char buf[BUFFER];
 	uint32_t dumped = 0;
-	double start;
+	double seconds;
 	int err;
 
 	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	start = now();
-	err = ct_insert(socket, buf, n);
-	report("ctnetlink insert", n, start);
-	start = now();
+	err = ct_insert(socket, buf, bench->n, &seconds);
+	bench->rates[CT_INSERT][round] = bench->n / seconds;
+	seconds = now();
 	if (!err)
 		err = ct_dump(socket, buf, &dumped);
-	report("ctnetlink dump", dumped, start);
+	bench->rates[CT_DUMP][round] = dumped / (now() - seconds);
+	if (!err)
+		err = dumped == bench->n ? ct_delete(socket, buf) : -EBADE;
 	mnl_socket_close(socket);
 	return err;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(struct bench *bench)
+{
+	printf("%u connections, median of %d runs, a second\n", bench->n, ROUNDS);
+	for (int i = 0; i < N_WHATS; i++) {
+		double *rates = bench->rates[i];
+
+		qsort(rates, ROUNDS, sizeof(rates[0]), by_value);
+		printf("%-18s %9.0f  (%.0f to %.0f)\n", names[i], rates[ROUNDS / 2], rates[0],
+		       rates[ROUNDS - 1]);
+	}
+	printf("ipvs insert / ctnetlink insert: %.2f\n",
+	       bench->rates[IPVS_INSERT][ROUNDS / 2] / bench->rates[CT_INSERT][ROUNDS / 2]);
+}
+
 int main(int argc, char **argv)
 {
-	uint32_t n = argc > 1 ? (uint32_t)atoi(argv[1]) : 50000;
-	int err = bench_ipvs(n);
+	struct bench bench = {.n = argc > 1 ? (uint32_t)atoi(argv[1]) : 50000};
+	static int (*const turns[])(struct bench * bench, int round) = {bench_ipvs,
+									bench_conntrack};
+	int err = 0;
+	char seed;
 
+	/*
+	 * Waits for the kernel's generator of random numbers. Until it is seeded, each number that
+	 * the kernel needs costs it 10,000 instructions, and conntrack needs one a connection.
+	 */
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		err = -errno;
+	for (int i = 0; !err && i < 2 * ROUNDS; i++) {
+		usleep(REST_US);
+		/* 0, 1, 1, 0, 0, 1, ... */
+		err = turns[(i + 1) / 2 % 2](&bench, i / 2);
+	}
 	if (err)
-		fprintf(stderr, "bench_rates: ipvs: %s\n", strerror(-err));
-	else if ((err = bench_conntrack(n)))
-		fprintf(stderr, "bench_rates: ctnetlink: %s\n", strerror(-err));
+		fprintf(stderr, "bench_rates: %s\n", strerror(-err));
+	else
+		report(&bench);
 	return err ? 1 : 0;
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -356,7 +357,10 @@ static void measure_lag(void)
 START_TEST(measure)
 {
 	struct edges e = {0};
+	char seed;
 
+	/* The kernel's random numbers are seeded first, as in ipvs_packets.c. */
+	ck_assert_int_eq(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
 	ck_assert_int_eq(netns_enter(), 0);
 	/* By which kernel-sync knows how an entry of /proc forwards. */
 	ck_assert_int_eq(netns_sh("ipvsadm -A -t 203.0.113.10:80 -s rr && "
