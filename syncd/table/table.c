@@ -85,6 +85,11 @@ size_t table_bytes(const struct table *t)
 	return bytes;
 }
 
+size_t table_graves(const struct table *t)
+{
+	return t->graves;
+}
+
 bool table_get(const struct table *t, const uint8_t *key, size_t key_len, const uint8_t **flow,
 	       size_t *len)
 {

@@ -85,8 +85,9 @@ size_t table_count_sent(const struct table *t); /* as sent */
 /* TABLE_LATER: flows that the kernel has never been told of. */
 size_t table_queued(const struct table *t, enum table_queue queue);
 uint64_t
-table_coalesced(const struct table *t);	   /* changes that met one still queued for the wire */
-size_t table_bytes(const struct table *t); /* memory held, estimated from allocations */
+table_coalesced(const struct table *t);	    /* changes that met one still queued for the wire */
+size_t table_graves(const struct table *t); /* deletions that only a hold keeps in mind */
+size_t table_bytes(const struct table *t);  /* memory held, estimated from allocations */
 
 /*
  * Oldest change queued for the wire. Returns false where there is none. table_wire_done takes off

@@ -20,6 +20,7 @@ static unsigned flows = 200000;
 
 struct outcome {
 	double time_s; /* from the first flow made to the last arrived */
+	double slowest_s;
 	size_t missing;
 	bool equal; /* proven so */
 };
@@ -94,6 +95,7 @@ static struct outcome summed_up(struct outcome *o)
 
 	qsort(o, ROUNDS, sizeof(*o), by_time);
 	sum = o[ROUNDS / 2];
+	sum.slowest_s = o[ROUNDS - 1].time_s;
 	for (size_t i = 0; i < ROUNDS; i++) {
 		sum.missing = o[i].missing > sum.missing ? o[i].missing : sum.missing;
 		sum.equal &= o[i].equal;
@@ -104,11 +106,12 @@ static struct outcome summed_up(struct outcome *o)
 int main(void)
 {
 	static const unsigned percent[LOSSES] = {0, 20, 40};
+	const char *quick = getenv("QUICK");
 	struct outcome peers[LOSSES][ROUNDS], all[LOSSES][ROUNDS], peer[LOSSES], ours[LOSSES];
 
 	if (!netns_usable("bench_loss"))
 		return 0;
-	if (getenv("QUICK") && getenv("QUICK")[0] == '1')
+	if (quick && quick[0] == '1')
 		flows = 50000;
 	for (size_t round = 0; round < ROUNDS; round++) {
 		for (size_t i = 0; i < LOSSES; i++) {
@@ -129,7 +132,7 @@ int main(void)
 			(double)peer[1].missing);
 	bench_emit_peer("loss40_missing", (double)ours[2].missing, "flows", "lower", "conntrackd",
 			(double)peer[2].missing);
-	bench_emit("loss40_slowest", all[2][ROUNDS - 1].time_s, "s", "lower");
+	bench_emit("loss40_slowest", ours[2].slowest_s, "s", "lower");
 	bench_emit("loss40_complete", ours[2].missing == 0 && ours[2].equal, "yes", "higher");
 	return ours[1].missing || ours[2].missing || !ours[1].equal || !ours[2].equal;
 }

@@ -12,7 +12,8 @@
  *   prefix    a standby that says equal has the active's table as of the counter it has applied
  *   return    a flow that the active has said is gone does not come back in its term
  *   again     a datagram read before, or of a daemon that ended long ago, changes nothing
- *   memory    what a table holds is bounded by the most flows it ever had
+ *   memory    what a table holds is bounded by the most flows it ever had, deleted ones that are
+ *             not told yet or that a dump under way could bring back among them
  */
 #ifndef TESTS_SIM_CHECK_H
 #define TESTS_SIM_CHECK_H

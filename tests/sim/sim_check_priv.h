@@ -55,7 +55,7 @@ struct view_group {
 	struct sim_model *model; /* of a standby's table; NULL: none yet */
 	bool modelled, tampered, refilling;
 	bool equal;	    /* as standby, when last looked at */
-	uint64_t most_held; /* flows in its table, deleted ones that are not told yet too */
+	uint64_t most_held; /* flows in its table, deleted ones that it has to keep in mind too */
 	bool took_equal;    /* as active: it was, when it took over */
 };
 

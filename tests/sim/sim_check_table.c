@@ -11,7 +11,7 @@
 /* Of an empty table, and of each flow that it ever held at once, those included that are deleted
  * and not yet told everywhere. Who loses a chunk at each change is beyond it within some hundreds.
  */
-enum { MEMORY_EMPTY = 64 << 10, MEMORY_A_FLOW = 1024 };
+enum { MEMORY_EMPTY = 32 << 10, MEMORY_A_FLOW = 320 };
 
 void pending_clear(struct node_view *v)
 {
@@ -192,7 +192,8 @@ static void check_group(struct sim_check *c, struct sim_node *n, uint32_t group)
 	if (term_is_lower(st.term.number, st.term.node, vg->term))
 		check_fail(c, n, "term", "group %u fell back to term %" PRIu64 ".%u", group,
 			   st.term.number, st.term.node);
-	held = st.flows + st.kernel_queued + st.wire_queued;
+	held = st.flows + st.kernel_queued + st.wire_queued +
+	       table_graves(engine_table(sim_node_engine(n), group));
 	if (held > vg->most_held)
 		vg->most_held = held;
 	if (st.memory_bytes > MEMORY_EMPTY + vg->most_held * MEMORY_A_FLOW)
