@@ -49,7 +49,7 @@ struct repair_client {
 	struct repair_progress progress;
 	enum repair_why why;
 	uint64_t answered_us;	     /* last progress of any kind: the server is at it */
-	uint64_t requests, answered; /* their number, and the last one of which an answer came */
+	uint64_t requests, answered; /* their number, and the last one that was answered whole */
 	unsigned runs;		     /* since the last equal check */
 	uint64_t next_run_us;
 
@@ -162,12 +162,24 @@ bool repair_client_on_check(struct repair_client *c, const struct table *t,
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
+static bool is_asked(const struct repair_client *c, uint64_t request)
+{
+	for (size_t i = 0; i < c->asks; i++)
+		if (c->asked[i].request == request)
+			return true;
+	return false;
+}
+
+/* Of one request some may have been answered early, since another standby had asked before: only
+ * where all have been does it tell that its turn has come. */
 static void asked_remove(struct repair_client *c, size_t i)
 {
-	if (c->asked[i].request > c->answered)
-		c->answered = c->asked[i].request;
+	const uint64_t request = c->asked[i].request;
+
 	c->digest_asks -= !c->asked[i].want.flows;
 	c->asked[i] = c->asked[--c->asks];
+	if (request > c->answered && !is_asked(c, request))
+		c->answered = request;
 }
 
 /* Takes a question for digests of exactly this range off. Returns false where there was none. */
@@ -262,7 +274,7 @@ static void add_question(struct repair_client *c, struct asked *a, uint64_t now_
 }
 
 /* The server answers in turn and the stream keeps the order: where a later request has been
- * answered and this one not even in part, it was lost. */
+ * answered whole and of this question nothing, it was lost. */
 static bool is_overtaken(const struct repair_client *c, const struct asked *a)
 {
 	return a->request < c->answered && a->covered == 0;

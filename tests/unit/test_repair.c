@@ -213,6 +213,29 @@ START_TEST(test_lost_questions)
 }
 END_TEST
 
+/* What one is answered another has asked for too: that tells neither that its questions are lost.
+ */
+START_TEST(test_questions_of_three)
+{
+	struct rng rng;
+	struct repair_loop l;
+
+	rng_init_env(&rng, "repair_three");
+	repair_loop_init(&l, &rng, 3);
+	load(&l, 100000, true);
+	for (size_t s = 0; s < 3; s++)
+		for (uint32_t i = 0; i < 5000; i++)
+			repair_loop_unload(l.standby[s].table, (uint32_t)rng_below(&rng, 100000));
+	l.datagrams_per_turn = 4;
+	run_to_equality(&l);
+	printf("three lack 5000 of 100000 each: %llu requests, %llu answers, %llu bytes\n",
+	       (unsigned long long)l.request_datagrams, (unsigned long long)l.data_datagrams,
+	       (unsigned long long)l.bytes);
+	ck_assert_uint_lt(l.request_datagrams * 10, l.data_datagrams);
+	repair_loop_fini(&l);
+}
+END_TEST
+
 /* An active that is not complete must not be asked for ever at full speed. */
 START_TEST(test_incomplete_is_not_hammered)
 {
@@ -530,6 +553,7 @@ int main(void)
 	tcase_add_test(loop, test_under_churn);
 	tcase_add_test(loop, test_with_losses);
 	tcase_add_test(loop, test_lost_questions);
+	tcase_add_test(loop, test_questions_of_three);
 	tcase_add_test(loop, test_incomplete_is_not_hammered);
 	tcase_add_test(loop, test_late_second_joiner);
 	tcase_set_timeout(loop, 300);
