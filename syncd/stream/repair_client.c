@@ -38,9 +38,9 @@ struct want {
 
 struct asked {
 	struct want want;
-	uint64_t due_us;  /* to be repeated */
-	uint64_t request; /* number of the last one that it was in */
-	uint64_t covered; /* of WHOLE, by range-completes that lay inside */
+	uint64_t asked_us, due_us; /* last, and to be repeated */
+	uint64_t request;	   /* number of the last one that it was in */
+	uint64_t covered;	   /* of WHOLE, by range-completes that lay inside */
 	unsigned tries;
 };
 
@@ -268,6 +268,7 @@ static void add_question(struct repair_client *c, struct asked *a, uint64_t now_
 	if (a->tries < RETRIES_SLOWER)
 		a->tries++;
 	a->request = c->requests;
+	a->asked_us = now_us;
 	a->due_us = now_us + wait_us + random_below(&c->random, wait_us / 4);
 	out->range[out->n].range = a->want.range;
 	out->range[out->n++].flows = a->want.flows;
@@ -286,7 +287,7 @@ static uint64_t repeat_at_us(const struct repair_client *c, const struct asked *
 	uint64_t patient_us = c->answered_us + REPAIR_RETRY_US;
 
 	if (is_overtaken(c, a))
-		return 0;
+		return a->asked_us + REPAIR_LINGER_US;
 	return a->due_us > patient_us ? a->due_us : patient_us;
 }
 

@@ -35,6 +35,7 @@ struct follower {
 	uint16_t node;
 	uint64_t session;
 	uint64_t applied, installed;
+	uint64_t told;	 /* applied, as of its last status */
 	uint32_t window; /* beyond applied; as last told */
 	uint64_t heard_us;
 	uint64_t even_since_us; /* keeps up since; 0: does not */
@@ -375,7 +376,7 @@ void sender_on_status(struct sender *s, uint16_t node, uint64_t session, const s
 	f->heard_us = now_us;
 	if (st->applied < f->applied)
 		return; /* overtaken on its way */
-	f->applied = st->applied;
+	f->applied = f->told = st->applied;
 	f->installed = st->installed;
 	f->window = st->window < REORDER_MAX ? st->window : REORDER_MAX;
 	if (!f->vote)
@@ -450,18 +451,26 @@ static size_t spare_bytes(const struct sender *s)
 	return s->retain.bytes / 4 < SPARE_BYTES ? s->retain.bytes / 4 : SPARE_BYTES;
 }
 
+static void age(const struct sender *s, struct follower *f, uint64_t now_us)
+{
+	bool has_all = f->applied == s->retain.last;
+
+	if (has_all && (f->told == f->applied || !f->vote))
+		f->heard_us = now_us; /* it has nothing to tell */
+	if (!f->used || now_us <= f->heard_us || now_us - f->heard_us <= PEER_DEAD_US)
+		return;
+	if (has_all)
+		f->vote = false; /* its last status was lost: what it has installed is not known */
+	else
+		*f = (struct follower){0};
+}
+
 void sender_tick(struct sender *s, uint64_t now_us)
 {
 	account(s, now_us);
 	retain_release(&s->retain, applied_everywhere(s), spare_bytes(s));
-	for (size_t i = 0; i < RECEIVERS_MAX; i++) {
-		struct follower *f = &s->follower[i];
-
-		if (f->applied == s->retain.last)
-			f->heard_us = now_us; /* it has nothing to tell */
-		if (f->used && now_us > f->heard_us && now_us - f->heard_us > PEER_DEAD_US)
-			*f = (struct follower){0};
-	}
+	for (size_t i = 0; i < RECEIVERS_MAX; i++)
+		age(s, &s->follower[i], now_us);
 }
 
 const struct sender_stats *sender_stats(const struct sender *s)

@@ -352,6 +352,26 @@ START_TEST(test_position_stands_for_a_status)
 }
 END_TEST
 
+/* By its hello it has everything, but what it has installed only a status would have said: that is
+ * not waited for, and the next status gives it its vote again. */
+START_TEST(test_last_status_lost)
+{
+	uint64_t now_us = 1000;
+
+	send_many(100, now_us);
+	status(10, 100, 500, now_us);
+	send_many(10, now_us);
+	sender_on_position(s, 10, 1, 110, now_us);
+	ck_assert_uint_eq(sender_installed_everywhere(s), 50);
+	for (; now_us < PEER_DEAD_US + S_US; now_us += HELLO_INTERVAL_US)
+		sender_tick(s, now_us);
+	ck_assert_uint_eq(sender_installed_everywhere(s), 110);
+	send_many(10, now_us);
+	status(10, 115, 500, now_us);
+	ck_assert_uint_eq(sender_window(s, now_us), 495);
+}
+END_TEST
+
 START_TEST(test_nak_once_in_a_linger)
 {
 	send_many(10, 1);
@@ -639,6 +659,7 @@ int main(void)
 	tcase_add_test(keep, test_retain);
 	tcase_add_test(keep, test_retain_what_is_needed);
 	tcase_add_test(keep, test_position_stands_for_a_status);
+	tcase_add_test(keep, test_last_status_lost);
 	tcase_add_test(keep, test_nak_once_in_a_linger);
 	tcase_add_test(keep, test_nak_nonsense);
 	tcase_add_checked_fixture(window, setup, teardown);
