@@ -242,6 +242,38 @@ START_TEST(test_position_of_a_hello)
 }
 END_TEST
 
+/* Both wait for a wire that takes twenty datagrams: repair gets one in five of them. */
+START_TEST(test_repair_starves_nobody)
+{
+	enum { WINDOW = 20 };
+	struct control room = {.kind = CONTROL_STATUS,
+			       .status = {.node = NODE, .session = SESSION, .window = WINDOW}};
+	struct control all = {.kind = CONTROL_REPAIR,
+			      .repair = {.node = NODE, .session = SESSION, .group = 1, .n = 1}};
+	uint64_t sent, puts;
+
+	all.repair.range[0].flows = true;
+	ck_assert_int_eq(engine_set_role(engine, 1, ROLE_ACTIVE, "told to", now), 0);
+	hello(ROLE_STANDBY, false, true);
+	change_flows(1);
+	pass();
+	sent = engine_sender_stats(engine)->data;
+	puts = engine_counters(engine)->puts_sent;
+	ck_assert_uint_eq(puts, 1000);
+	ck_assert_uint_gt(sent, WINDOW);
+	room.status.applied = room.status.installed = sent;
+	say(&room);
+	say(&all);
+	change_flows(2);
+	ck_assert_uint_eq(engine_sender_stats(engine)->data, sent + WINDOW);
+	/* In datagrams, each as full as the thousand's were. */
+	ck_assert_uint_ge((engine_counters(engine)->puts_sent - puts) * sent,
+			  puts * (WINDOW - WINDOW / 5 - 1));
+	ck_assert_uint_le((engine_counters(engine)->puts_sent - puts) * sent,
+			  puts * (WINDOW - WINDOW / 5 + 1));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("heed");
@@ -252,6 +284,7 @@ int main(void)
 	tcase_add_test(tc, test_unproven_is_not_heeded);
 	tcase_add_test(tc, test_unproven_data);
 	tcase_add_loop_test(tc, test_position_of_a_hello, 0, 2);
+	tcase_add_test(tc, test_repair_starves_nobody);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
