@@ -91,9 +91,10 @@ size_t sender_window(const struct sender *s, uint64_t now_us);
 uint64_t sender_installed_everywhere(const struct sender *s);
 
 /*
- * Ages receivers: one that lags and is silent for PEER_DEAD_US is forgotten, one that has
- * everything may be silent for ever (until sender_forget). Takes the vote of one that has stalled
- * the rest for stall_us.
+ * Ages receivers: one that lags and is silent for PEER_DEAD_US is forgotten, one that has told that
+ * it has everything may be silent for ever (until sender_forget). One that has everything by its
+ * position only loses its vote then, until its next status: what it installed is not known. Takes
+ * the vote of one that has stalled the rest for stall_us.
  */
 void sender_tick(struct sender *s, uint64_t now_us);
 

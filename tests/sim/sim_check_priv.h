@@ -7,6 +7,7 @@
 #include "tests/sim/sim_map.h"
 #include "tests/sim/sim_model.h"
 
+/* Datagrams read that are remembered of each daemon: one that is displaced is not judged. */
 enum { READ_MAX = 1 << 14 };
 
 /* One data datagram as it left, and the group's table as sent right after it. */

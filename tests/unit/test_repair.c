@@ -25,6 +25,15 @@ static void load(struct repair_loop *l, uint32_t flows, bool standbys_too)
 	}
 }
 
+/* All flows are everywhere, but for so many draws (some of them twice) on each standby. */
+static void load_all_but(struct repair_loop *l, uint32_t flows, uint32_t draws)
+{
+	load(l, flows, true);
+	for (size_t s = 0; s < l->standbys; s++)
+		for (uint32_t i = 0; i < draws; i++)
+			repair_loop_unload(l->standby[s].table, (uint32_t)rng_below(l->rng, flows));
+}
+
 static void run_to_equality(struct repair_loop *l)
 {
 	ck_assert(repair_loop_run(l, TURNS_MAX));
@@ -192,9 +201,7 @@ static uint64_t turns_to_heal(unsigned lose_ask_per_mille)
 
 	rng_init_env(&rng, "repair_questions");
 	repair_loop_init(&l, &rng, 1);
-	load(&l, 100000, true);
-	for (uint32_t i = 0; i < 5000; i++)
-		repair_loop_unload(l.standby[0].table, (uint32_t)rng_below(&rng, 100000));
+	load_all_but(&l, 100000, 5000);
 	l.lose_ask_per_mille = lose_ask_per_mille;
 	run_to_equality(&l);
 	turns = l.turns;
@@ -222,10 +229,7 @@ START_TEST(test_questions_of_three)
 
 	rng_init_env(&rng, "repair_three");
 	repair_loop_init(&l, &rng, 3);
-	load(&l, 100000, true);
-	for (size_t s = 0; s < 3; s++)
-		for (uint32_t i = 0; i < 5000; i++)
-			repair_loop_unload(l.standby[s].table, (uint32_t)rng_below(&rng, 100000));
+	load_all_but(&l, 100000, 5000);
 	l.datagrams_per_turn = 4;
 	run_to_equality(&l);
 	printf("three lack 5000 of 100000 each: %llu requests, %llu answers, %llu bytes\n",
